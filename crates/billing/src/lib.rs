@@ -1,0 +1,10 @@
+//! The words and the rules of cloud billing, as pure code.
+//!
+//! Nothing here does I/O, reads a clock or the environment, runs async, or knows AWS's SDK, a SQL engine or HTTP.
+
+pub mod money;
+pub mod bucket;
+pub mod delivery;
+pub mod names;
+pub mod period;
+pub mod role;

@@ -1,0 +1,2 @@
+//! `billconnect`: the composition root.
+fn main() {}
