@@ -8,3 +8,8 @@ pub mod delivery;
 pub mod names;
 pub mod period;
 pub mod role;
+pub mod category;
+pub mod cost_names;
+pub mod cost_query;
+pub mod receipt;
+pub mod reconcile;

@@ -94,7 +94,9 @@ pub struct LakeSums {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Disagreement {
     /// Rows were lost or added.
-    #[error("the files have {rows} rows and splitting added {added} charges, but the lake holds {charges}: read the delivery again, and report it if that does not help")]
+    #[error(
+        "the files have {rows} rows and splitting added {added} charges, but the lake holds {charges}: read the delivery again, and report it if that does not help"
+    )]
     Charges {
         /// Rows in the files.
         rows: u64,
@@ -104,7 +106,9 @@ pub enum Disagreement {
         charges: u64,
     },
     /// A sum is not the same.
-    #[error("{cost} of {key} is `{lake}` in the lake, but the files say `{files}`: read the delivery again, and report it if that does not help")]
+    #[error(
+        "{cost} of {key} is `{lake}` in the lake, but the files say `{files}`: read the delivery again, and report it if that does not help"
+    )]
     Sum {
         /// `BilledCost` or `x_UnblendedCost`.
         cost: &'static str,
@@ -146,9 +150,15 @@ pub fn reconcile(read: ReadDelivery, lake: &LakeSums, now: OffsetDateTime) -> Re
         return Err(Disagreement::Charges { rows: sums.rows, added: sums.charges_added, charges: lake.charges });
     }
     unblended_is_equal_by_key(&sums, lake)?;
-    let by_account = lines(&sums, lake, Grain { says: "usage account", name: |key| &key.usage_account, lake: |sum| sum.billed })?;
-    let by_invoice = lines(&sums, lake, Grain { says: "invoice", name: |key| &key.invoice_id, lake: |sum| sum.billed })?;
-    let by_type = lines(&sums, lake, Grain { says: "line item type", name: |key| &key.line_item_type, lake: |sum| sum.unblended })?;
+    let by_account =
+        lines(&sums, lake, Grain { says: "usage account", name: |key| &key.usage_account, lake: |sum| sum.billed })?;
+    let by_invoice =
+        lines(&sums, lake, Grain { says: "invoice", name: |key| &key.invoice_id, lake: |sum| sum.billed })?;
+    let by_type = lines(
+        &sums,
+        lake,
+        Grain { says: "line item type", name: |key| &key.line_item_type, lake: |sum| sum.unblended },
+    )?;
     let unblended_in_files = total("unblended cost", sums.by_key.values().map(|sum| sum.unblended))?;
     let unblended_in_lake = total("x_UnblendedCost", lake.by_key.values().map(|sum| sum.unblended))?;
     let billed_in_lake = total("BilledCost", lake.by_key.values().map(|sum| sum.billed))?;
@@ -198,7 +208,8 @@ fn unblended_is_equal_by_key(files: &SourceSums, lake: &LakeSums) -> Result<(), 
         let in_lake = lake.by_key.get(key).map_or(Amount::ZERO, |sum| sum.unblended);
         if in_files != in_lake {
             let SumKey { line_item_type, usage_account, invoice_id } = key;
-            let key = format!("line item type `{line_item_type}`, usage account `{usage_account}`, invoice `{invoice_id}`");
+            let key =
+                format!("line item type `{line_item_type}`, usage account `{usage_account}`, invoice `{invoice_id}`");
             return Err(Disagreement::Sum { cost: "x_UnblendedCost", key, files: in_files, lake: in_lake });
         }
     }
@@ -320,8 +331,14 @@ mod tests {
         let (read, mut lake) = right();
         lake.by_key.get_mut(&key("Tax", "222", "I2")).unwrap().unblended = Amount::from_unscaled(2);
         let error = reconcile(read, &lake, at()).unwrap_err().to_string();
-        assert!(error.contains("x_UnblendedCost of line item type `Tax`, usage account `222`, invoice `I2`"), "{error}");
-        assert!(error.contains("`0.000000000000000002` in the lake") && error.contains("`0.000000000000000001`"), "{error}");
+        assert!(
+            error.contains("x_UnblendedCost of line item type `Tax`, usage account `222`, invoice `I2`"),
+            "{error}"
+        );
+        assert!(
+            error.contains("`0.000000000000000002` in the lake") && error.contains("`0.000000000000000001`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -329,7 +346,10 @@ mod tests {
         let (read, mut lake) = right();
         lake.by_key.get_mut(&key("SavingsPlanCoveredUsage", "111", "I1")).unwrap().billed = amount("3");
         let error = reconcile(read, &lake, at()).unwrap_err().to_string();
-        assert!(error.starts_with("BilledCost of usage account `111` is `4.5` in the lake, but the files say `1.5`"), "{error}");
+        assert!(
+            error.starts_with("BilledCost of usage account `111` is `4.5` in the lake, but the files say `1.5`"),
+            "{error}"
+        );
     }
 
     #[test]
