@@ -13,3 +13,7 @@ pub mod cost_names;
 pub mod cost_query;
 pub mod receipt;
 pub mod reconcile;
+pub mod connection;
+pub mod policy;
+pub mod probe;
+pub mod checks;

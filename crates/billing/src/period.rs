@@ -75,11 +75,15 @@ impl fmt::Display for BillingPeriod {
 impl FromStr for BillingPeriod {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let parsed = text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2);
+        let parsed = text.split_once('-').filter(|(year, month)| digits(year, 4) && digits(month, 2));
         parsed
             .and_then(|(year, month)| Self::new(year.parse().ok()?, month.parse().ok()?))
             .ok_or_else(|| NameError::new("a billing period", text, "it is a month from 2000 to 2099, like `2026-09`"))
     }
+}
+
+fn digits(text: &str, count: usize) -> bool {
+    text.len() == count && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl TryFrom<String> for BillingPeriod {
