@@ -139,9 +139,7 @@ fn parse_any(text: &[u8]) -> Result<Amount, AmountError> {
     if mantissa == 0 {
         return Ok(Amount::ZERO);
     }
-    let lift = power
-        .saturating_add(exponent)
-        .saturating_add(i64::from(SCALE));
+    let lift = power.saturating_add(exponent).saturating_add(i64::from(SCALE));
     // The mantissa's last digit is not zero, so a negative lift would drop a digit that counts.
     if lift < 0 {
         return Err(AmountError::TooFine);
@@ -183,19 +181,11 @@ fn parse_mantissa(text: &[u8]) -> Result<(u128, i64), AmountError> {
             _ => return Err(AmountError::NotANumber),
         }
     }
-    if seen_digit {
-        Ok((mantissa, i64::from(zeros) - decimals))
-    } else {
-        Err(AmountError::NotANumber)
-    }
+    if seen_digit { Ok((mantissa, i64::from(zeros) - decimals)) } else { Err(AmountError::NotANumber) }
 }
 
 fn append(mantissa: u128, zeros: u32, digit: u8) -> Option<u128> {
-    let lifted = if mantissa == 0 {
-        0
-    } else {
-        mantissa.checked_mul(10_u128.checked_pow(zeros.checked_add(1)?)?)?
-    };
+    let lifted = if mantissa == 0 { 0 } else { mantissa.checked_mul(10_u128.checked_pow(zeros.checked_add(1)?)?)? };
     lifted.checked_add(u128::from(digit))
 }
 
@@ -209,9 +199,7 @@ fn parse_exponent(text: &[u8]) -> Result<i64, AmountError> {
         return Err(AmountError::NotANumber);
     }
     // Beyond a few digits it only matters that it is far too large or far too small.
-    let exponent = digits.iter().fold(0_i64, |sum, digit| {
-        (sum * 10 + i64::from(digit - b'0')).min(1_000_000)
-    });
+    let exponent = digits.iter().fold(0_i64, |sum, digit| (sum * 10 + i64::from(digit - b'0')).min(1_000_000));
     Ok(if negative { -exponent } else { exponent })
 }
 
@@ -238,9 +226,7 @@ impl FromStr for Amount {
 impl Serialize for Amount {
     /// A JSON number with every digit.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serde_json::Number::from_str(&self.to_string())
-            .map_err(ser::Error::custom)?
-            .serialize(serializer)
+        serde_json::Number::from_str(&self.to_string()).map_err(ser::Error::custom)?.serialize(serializer)
     }
 }
 
@@ -251,13 +237,10 @@ impl<'de> Deserialize<'de> for Amount {
             serde_json::Value::Number(number) => number.to_string(),
             serde_json::Value::String(text) => text,
             other => {
-                return Err(de::Error::custom(format!(
-                    "`{other}` is not a decimal number"
-                )));
+                return Err(de::Error::custom(format!("`{other}` is not a decimal number")));
             }
         };
-        text.parse()
-            .map_err(|error| de::Error::custom(format!("`{text}`: {error}")))
+        text.parse().map_err(|error| de::Error::custom(format!("`{text}`: {error}")))
     }
 }
 
@@ -267,14 +250,9 @@ mod tests {
 
     #[track_caller]
     fn reads(text: &str, expect: &str) {
-        let amount =
-            Amount::parse(text.as_bytes()).unwrap_or_else(|error| panic!("`{text}`: {error}"));
+        let amount = Amount::parse(text.as_bytes()).unwrap_or_else(|error| panic!("`{text}`: {error}"));
         assert_eq!(amount.to_string(), expect, "`{text}`");
-        assert_eq!(
-            Amount::parse(expect.as_bytes()),
-            Ok(amount),
-            "`{text}` through its own text"
-        );
+        assert_eq!(Amount::parse(expect.as_bytes()), Ok(amount), "`{text}` through its own text");
     }
 
     #[track_caller]
@@ -295,14 +273,8 @@ mod tests {
         reads("007.10", "7.1");
         reads("999999999999999999", "999999999999999999");
         reads("0.000000000000000001", "0.000000000000000001");
-        reads(
-            "123456789012345678.123456789012345678",
-            "123456789012345678.123456789012345678",
-        );
-        reads(
-            "0.1000000000000000000000000000000000000000000000000000000",
-            "0.1",
-        );
+        reads("123456789012345678.123456789012345678", "123456789012345678.123456789012345678");
+        reads("0.1000000000000000000000000000000000000000000000000000000", "0.1");
     }
 
     #[test]
@@ -335,8 +307,8 @@ mod tests {
     #[test]
     fn what_is_no_number() {
         for text in [
-            "", "-", "+", ".", "-.", "e5", "1e", "1e+", "1e1.5", "1.2.3", "--1", "1,5", " 1", "1 ",
-            "NaN", "inf", "None", "0x10", "١",
+            "", "-", "+", ".", "-.", "e5", "1e", "1e+", "1e1.5", "1.2.3", "--1", "1,5", " 1", "1 ", "NaN", "inf",
+            "None", "0x10", "١",
         ] {
             refuses(text, AmountError::NotANumber);
         }
@@ -344,21 +316,9 @@ mod tests {
 
     #[test]
     fn the_short_way_and_the_long_way_agree() {
-        for text in [
-            "0",
-            "1",
-            "-1",
-            "12.34",
-            "-.000000000000000001",
-            "999999999999999999",
-            ".000000000000000000",
-            "5.",
-        ] {
-            assert_eq!(
-                parse_short(text.as_bytes()).map(Ok),
-                Some(parse_any(text.as_bytes())),
-                "`{text}`"
-            );
+        for text in ["0", "1", "-1", "12.34", "-.000000000000000001", "999999999999999999", ".000000000000000000", "5."]
+        {
+            assert_eq!(parse_short(text.as_bytes()).map(Ok), Some(parse_any(text.as_bytes())), "`{text}`");
         }
     }
 
@@ -369,12 +329,7 @@ mod tests {
         assert_eq!(sum, Some("1".parse().unwrap()));
         let largest = Amount::parse(b"99999999999999999999.999999999999999999").unwrap();
         assert_eq!(largest.checked_add(Amount::from_unscaled(1)), None);
-        assert_eq!(
-            largest
-                .checked_neg()
-                .and_then(|least| least.checked_sub(Amount::from_unscaled(1))),
-            None
-        );
+        assert_eq!(largest.checked_neg().and_then(|least| least.checked_sub(Amount::from_unscaled(1))), None);
         assert_eq!(largest.checked_sub(largest), Some(Amount::ZERO));
     }
 
@@ -384,18 +339,8 @@ mod tests {
         let json = serde_json::to_string(&amount).unwrap();
         assert_eq!(json, "12345678901234567890.123456789012345678");
         assert_eq!(serde_json::from_str::<Amount>(&json).unwrap(), amount);
-        assert_eq!(
-            serde_json::from_str::<Amount>("\"1.81E-8\"")
-                .unwrap()
-                .to_string(),
-            "0.0000000181"
-        );
-        assert_eq!(
-            serde_json::from_str::<Amount>("1.81E-8")
-                .unwrap()
-                .to_string(),
-            "0.0000000181"
-        );
+        assert_eq!(serde_json::from_str::<Amount>("\"1.81E-8\"").unwrap().to_string(), "0.0000000181");
+        assert_eq!(serde_json::from_str::<Amount>("1.81E-8").unwrap().to_string(), "0.0000000181");
         assert!(serde_json::from_str::<Amount>("true").is_err());
     }
 }
