@@ -1,0 +1,99 @@
+//! What can go wrong in the lake.
+
+use billing::cost_query::QueryProblem;
+use billing::names::BillConnectId;
+use billing::period::BillingPeriod;
+use billing::reconcile::{Disagreement, SumOverflow};
+use datafusion::error::DataFusionError;
+use deltalake_core::DeltaTableError;
+use parquet::errors::ParquetError;
+
+pub use crate::normalise::IngestError;
+
+/// Why the lake could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// A file of the delivery can't be read right.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// Files and lake don't agree.
+    #[error("`{connect}` `{period}` is not published: {source}")]
+    Disagreement {
+        /// The connection.
+        connect: BillConnectId,
+        /// The month.
+        period: BillingPeriod,
+        /// Where they don't agree.
+        source: Disagreement,
+    },
+    /// A sum of the files does not fit.
+    #[error(transparent)]
+    Overflow(#[from] SumOverflow),
+    /// Somebody else published the month, or forgot the connection, after this delivery was begun.
+    #[error("`{connect}` `{period}` was published by another ingest meanwhile: look for its newest delivery again")]
+    Conflict {
+        /// The connection.
+        connect: BillConnectId,
+        /// The month.
+        period: BillingPeriod,
+    },
+    /// The question can't be answered as it stands.
+    #[error("the question is wrong: {}", .0.iter().map(|problem| format!("`{}`: {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
+    Question(Vec<QueryProblem>),
+    /// The question needs more memory than the lake gives one.
+    #[error("the answer needs more memory than the lake may use: ask for fewer dimensions or a shorter time, or raise the query memory")]
+    TooLarge,
+    /// The query engine failed.
+    #[error("the lake could not be queried: {0}")]
+    Query(#[source] Box<DataFusionError>),
+    /// The table's log can't be read or written.
+    #[error("the log of table `{table}` failed: {source}")]
+    Log {
+        /// The table's address.
+        table: String,
+        /// The log's own words.
+        source: Box<DeltaTableError>,
+    },
+    /// The table holds what we did not put there.
+    #[error("table `{table}` is not as this program keeps it: {what}; restore it, or connect the bill again into an empty lake")]
+    Strange {
+        /// The table's address.
+        table: String,
+        /// What is strange.
+        what: String,
+    },
+    /// The storage below failed.
+    #[error("the lake's storage failed: {0}")]
+    Storage(#[from] object_store::Error),
+    /// The lake's folder can't be made or entered.
+    #[error("the lake's folder `{path}` can't be used: {source}; name one that this user may write to")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A Parquet file could not be written.
+    #[error("writing a Parquet file failed: {0}")]
+    Parquet(#[from] ParquetError),
+    /// A receipt can't be read.
+    #[error("the receipt `{path}` can't be read: {source}")]
+    Receipt {
+        /// Its place.
+        path: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A worker ended before its work was done: the program is stopping, or it is broken.
+    #[error("a worker of the lake ended early: {0}")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl From<DataFusionError> for LakeError {
+    fn from(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::TooLarge,
+            _ => Self::Query(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Where the lake lies: a folder on disk by default, with one folder an org.
+
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use billing::names::OrgId;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use object_store::ObjectStore;
+use url::Url;
+
+use crate::durable::DurableFolder;
+use crate::error::LakeError;
+use crate::table::OrgLake;
+
+/// What an operator may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LakeSettings {
+    /// The memory that all questions together may use, in bytes; beyond it they spill to disk.
+    pub query_memory: usize,
+    /// The threads that one question may use.
+    pub query_threads: usize,
+}
+
+impl Default for LakeSettings {
+    fn default() -> Self {
+        Self { query_memory: 256 << 20, query_threads: 2 }
+    }
+}
+
+/// The lake of all orgs. A clone is the same lake.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    shared: Arc<Shared>,
+}
+
+/// What every org's lake uses: the storage, the engine's memory, the settings.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The storage, from its very root; addresses below say where in it.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// The lake's address, with a slash at the end.
+    pub(crate) base: Url,
+    pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) settings: LakeSettings,
+}
+
+impl Lake {
+    /// Opens the lake in the folder `root`, which is made where it does not exist.
+    pub fn open(root: &FsPath, settings: LakeSettings) -> Result<Self, LakeError> {
+        let folder = |source| LakeError::Folder { path: root.display().to_string(), source };
+        std::fs::create_dir_all(root).map_err(folder)?;
+        let root = root.canonicalize().map_err(folder)?;
+        let base = Url::from_directory_path(&root).expect("a canonical path is absolute");
+        let store: Arc<dyn ObjectStore> = Arc::new(DurableFolder::new());
+        let pool = Arc::new(FairSpillPool::new(settings.query_memory));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+        runtime.register_object_store(&base, Arc::clone(&store));
+        Ok(Self { shared: Arc::new(Shared { store, base, runtime, settings }) })
+    }
+
+    /// One org's lake. It sees that org's folder and no other.
+    pub fn org(&self, org: OrgId) -> OrgLake {
+        OrgLake::new(Arc::clone(&self.shared), org)
+    }
+}
