@@ -4,6 +4,7 @@
 
 pub mod money;
 pub mod bucket;
+pub mod decide;
 pub mod delivery;
 pub mod names;
 pub mod period;
@@ -17,3 +18,6 @@ pub mod connection;
 pub mod policy;
 pub mod probe;
 pub mod checks;
+pub mod focus;
+pub mod layout;
+pub mod manifest;

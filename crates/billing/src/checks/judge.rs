@@ -1,0 +1,294 @@
+//! The judge: turns evidence into a report in which every check appears once. Pure, and the only place with verdicts.
+
+use time::OffsetDateTime;
+
+use crate::checks::report::{CheckResult, Report, Verdict};
+use crate::checks::table::{CHECKS, Check};
+use crate::checks::{judge_bucket, judge_report, judge_trust};
+use crate::connection::Candidate;
+use crate::names::NameError;
+use crate::probe::{Evidence, Refusal, RefusalKind};
+
+/// What is judged, and who would read it.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The connection that is asked for.
+    pub candidate: &'a Candidate,
+    /// The principal that the trust policy must name.
+    pub operator_arn: &'a str,
+}
+
+/// Judges the evidence: one line a check, in the table's order.
+pub fn judge(subject: Subject<'_>, evidence: &Evidence, now: OffsetDateTime) -> Report {
+    let checks = CHECKS.iter().map(|spec| line(spec.check, subject, evidence)).collect();
+    Report {
+        candidate: Some(subject.candidate.clone()),
+        region: evidence.region.granted().cloned(),
+        waiting: judge_report::is_waiting(evidence),
+        judged_at: now,
+        checks,
+    }
+}
+
+/// The report on a request whose role ARN is not one: nothing could be asked.
+pub fn refuse_malformed_role(error: &NameError, now: OffsetDateTime) -> Report {
+    let line = |check: Check| match check {
+        Check::RoleArnWellFormed => CheckResult::failed(check, error.to_string(), check.spec().remediation),
+        other => CheckResult::skipped(other, "there is no role to ask with"),
+    };
+    let checks = CHECKS.iter().map(|spec| line(spec.check)).collect();
+    Report { candidate: None, region: None, waiting: false, judged_at: now, checks }
+}
+
+fn line(check: Check, subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    match check {
+        Check::RoleArnWellFormed => judge_trust::role_arn_well_formed(subject, evidence),
+        Check::RoleAccountIsPayer => judge_trust::role_account_is_payer(subject),
+        Check::RoleAssumable => judge_trust::role_assumable(subject, evidence),
+        Check::ExternalIdRequired => judge_trust::external_id_required(subject, evidence),
+        Check::ExternalIdExact => judge_trust::external_id_exact(subject, evidence),
+        Check::BucketExists => judge_bucket::bucket_exists(subject, evidence),
+        Check::BucketRegionKnown => judge_bucket::bucket_region_known(subject, evidence),
+        Check::BucketOwnerExpected => judge_bucket::bucket_owner_expected(subject, evidence),
+        Check::BucketListable => judge_bucket::bucket_listable(subject, evidence),
+        Check::BucketReadable => judge_bucket::bucket_readable(subject, evidence),
+        Check::BucketDecryptable => judge_bucket::bucket_decryptable(subject, evidence),
+        Check::ReportFound => judge_report::report_found(subject, evidence),
+        Check::ReportFormatReadable => judge_report::report_format_readable(subject, evidence),
+    }
+}
+
+/// The line for an answer that never came: neither passed nor failed.
+pub(super) fn undecided(check: Check, refusal: &Refusal) -> CheckResult {
+    let (found, remedy) = match refusal.kind {
+        RefusalKind::OwnCredentials => (
+            "the operator's own AWS credentials do not work, so nothing could be asked",
+            "nothing to mend on the customer's side: the operator renews its credentials, then the same request works",
+        ),
+        RefusalKind::Throttled => ("AWS asked us to slow down before it answered", "try the same request again in a minute"),
+        _ => ("AWS gave no answer that could be judged", "try the same request again; if it stays, AWS's words say more"),
+    };
+    CheckResult { remedy: remedy.into(), ..CheckResult::new(check, Verdict::Unknown, found) }.with_refusal(refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::checks::report::State;
+    use crate::names::SessionName;
+    use crate::probe::{Caller, FoundReport, Level, Probe};
+
+    const OPERATOR: &str = "arn:aws:iam::999999999999:user/billconnect";
+
+    fn candidate() -> Candidate {
+        Candidate {
+            org: "123456".parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+            bucket: "acme-bills".parse().unwrap(),
+            path: "P".parse().unwrap(),
+            role: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
+            session_name: SessionName::default(),
+            effective_from: None,
+        }
+    }
+
+    fn refusal<T>(action: &str, kind: RefusalKind) -> Probe<T> {
+        Probe::Refused(Box::new(Refusal {
+            action: action.into(),
+            resource: "arn:x".into(),
+            kind,
+            code: format!("{kind:?}"),
+            message: "words of AWS".into(),
+            request_id: Some("r-1".into()),
+        }))
+    }
+
+    fn denied<T>(action: &str) -> Probe<T> {
+        refusal(action, RefusalKind::Denied)
+    }
+
+    fn report(name: &str) -> FoundReport {
+        let manifest = json!({
+            "assemblyId": "a", "account": "123456789012", "charset": "UTF-8", "compression": "GZIP", "contentType": "text/csv",
+            "columns": [], "reportName": name, "reportKeys": [format!("P/{name}/m/{name}-00001.csv.gz")],
+            "billingPeriod": { "start": "20260901T000000.000Z", "end": "20261001T000000.000Z" },
+        });
+        FoundReport {
+            name: name.into(),
+            folder: format!("P/{name}"),
+            manifest_key: format!("P/{name}/m/{name}-Manifest.json"),
+            months: vec!["2026-09".parse().unwrap()],
+            manifest: Probe::Granted(manifest.to_string().into_bytes()),
+        }
+    }
+
+    /// The evidence of a safe and sufficient role.
+    fn good() -> Evidence {
+        let caller = |arn: &str, account: &str| Probe::Granted(Caller { account: account.into(), arn: arn.into() });
+        Evidence {
+            operator: caller(OPERATOR, "999999999999"),
+            assumed: caller("arn:aws:sts::123456789012:assumed-role/billing/flexera-finops", "123456789012"),
+            without_id: denied("sts:AssumeRole"),
+            forged: vec![("a random id", denied("sts:AssumeRole")), ("a suffix", denied("sts:AssumeRole"))],
+            region: Probe::Granted("eu-west-1".parse().unwrap()),
+            listing: Probe::Granted(Level { objects: vec![], folders: vec!["P/R/".into()] }),
+            reports: Probe::Granted(vec![report("R")]),
+            first_byte: Probe::Granted("P/R/m/R-00001.csv.gz".into()),
+        }
+    }
+
+    fn judged(candidate: &Candidate, evidence: &Evidence) -> Report {
+        judge(Subject { candidate, operator_arn: OPERATOR }, evidence, datetime!(2026-09-02 0:00 UTC))
+    }
+
+    /// Changes the good evidence and expects exactly `failing` to fail or be unknown, and nothing to be verified.
+    fn check(change: impl FnOnce(&mut Evidence), verdict: Verdict, failing: &[Check]) -> Report {
+        let mut evidence = good();
+        change(&mut evidence);
+        let report = judged(&candidate(), &evidence);
+        let found: Vec<Check> = report.checks.iter().filter(|line| line.verdict == verdict).map(|line| line.check).collect();
+        assert_eq!(found, failing, "{report:#?}");
+        assert!(report.verified(&candidate()).is_none());
+        report
+    }
+
+    #[test]
+    fn a_safe_and_sufficient_role_is_verified_for_itself_alone() {
+        let report = judged(&candidate(), &good());
+        assert_eq!(report.state(), State::Verified, "{report:#?}");
+        assert!(report.verified(&candidate()).is_some());
+        let other = Candidate { bucket: "other-bucket".parse().unwrap(), ..candidate() };
+        assert!(report.verified(&other).is_none(), "a report proves nothing about another bucket");
+        let names: Vec<Check> = report.checks.iter().map(|line| line.check).collect();
+        assert_eq!(names, CHECKS.map(|spec| spec.check), "every check once, in the table's order");
+    }
+
+    #[test]
+    fn each_unsafe_trust_fails_its_claim_with_the_policy_to_paste() {
+        let open = check(|e| e.without_id = Probe::Granted(()), Verdict::Failed, &[Check::ExternalIdRequired]);
+        let loose = check(|e| e.forged[1].1 = Probe::Granted(()), Verdict::Failed, &[Check::ExternalIdExact]);
+        let closed = check(|e| e.assumed = denied("sts:AssumeRole"), Verdict::Failed, &[Check::RoleAssumable]);
+        for report in [open, loose, closed] {
+            assert_eq!(report.state(), State::Refused);
+            let failed = report.checks.iter().find(|line| line.verdict == Verdict::Failed).unwrap();
+            assert!(failed.remedy.contains("\"sts:ExternalId\": \"123456\"") && failed.remedy.contains(OPERATOR), "{}", failed.remedy);
+        }
+    }
+
+    #[test]
+    fn each_missing_permission_fails_naming_its_action() {
+        let region = check(|e| e.region = denied("s3:GetBucketLocation"), Verdict::Failed, &[Check::BucketRegionKnown]);
+        let list = check(
+            |e| {
+                e.listing = denied("s3:ListBucket");
+                e.reports = denied("s3:ListBucket");
+            },
+            Verdict::Failed,
+            &[Check::BucketListable],
+        );
+        let read = check(|e| e.first_byte = denied("s3:GetObject"), Verdict::Failed, &[Check::BucketReadable]);
+        for (report, action) in [(region, "s3:GetBucketLocation"), (list, "s3:ListBucket"), (read, "s3:GetObject")] {
+            let failed = report.checks.iter().find(|line| line.verdict == Verdict::Failed).unwrap();
+            assert_eq!(failed.action.as_deref(), Some(action));
+            assert_eq!(failed.aws.as_ref().unwrap().message, "words of AWS");
+            assert!(failed.remedy.contains(action), "{}", failed.remedy);
+        }
+    }
+
+    #[test]
+    fn a_kms_refusal_is_told_from_one_by_s3() {
+        let kms = refusal("s3:GetObject", RefusalKind::DeniedByKms);
+        let report = check(|e| e.first_byte = kms, Verdict::Failed, &[Check::BucketDecryptable]);
+        assert!(report.problems()[0].contains("KMS"));
+    }
+
+    #[test]
+    fn anything_short_of_a_clean_denial_proves_nothing() {
+        for kind in [RefusalKind::Throttled, RefusalKind::Unavailable, RefusalKind::OwnCredentials, RefusalKind::Invalid] {
+            let unknown = |change: fn(&mut Evidence, RefusalKind), failing: &[Check]| {
+                let report = check(|e| change(e, kind), Verdict::Unknown, failing);
+                assert_eq!(report.state(), State::Undecided);
+            };
+            unknown(|e, kind| e.without_id = refusal("sts:AssumeRole", kind), &[Check::ExternalIdRequired]);
+            unknown(|e, kind| e.forged[0].1 = refusal("sts:AssumeRole", kind), &[Check::ExternalIdExact]);
+            unknown(|e, kind| e.assumed = refusal("sts:AssumeRole", kind), &[Check::RoleAssumable]);
+            unknown(|e, kind| e.operator = refusal("sts:GetCallerIdentity", kind), &[Check::RoleArnWellFormed]);
+            unknown(|e, kind| e.region = refusal("s3:GetBucketLocation", kind), &[Check::BucketRegionKnown]);
+            unknown(|e, kind| e.first_byte = refusal("s3:GetObject", kind), &[Check::BucketReadable]);
+        }
+    }
+
+    #[test]
+    fn wrong_accounts_are_named() {
+        check(
+            |e| e.operator = Probe::Granted(Caller { account: "123456789012".into(), arn: OPERATOR.into() }),
+            Verdict::Failed,
+            &[Check::RoleArnWellFormed],
+        );
+        let stranger = Candidate { account: "210987654321".parse().unwrap(), ..candidate() };
+        let report = judged(&stranger, &good());
+        assert!(report.problems()[0].contains("123456789012") && report.problems()[0].contains("210987654321"));
+    }
+
+    #[test]
+    fn an_empty_path_waits_and_other_things_do_not() {
+        let mut evidence = good();
+        evidence.listing = Probe::Granted(Level::default());
+        evidence.reports = Probe::Granted(vec![]);
+        evidence.first_byte = Probe::NotAsked("nothing is delivered yet");
+        let report = judged(&candidate(), &evidence);
+        assert_eq!(report.state(), State::Waiting);
+        assert!(report.verified(&candidate()).is_some());
+        let photos = Level { objects: vec![], folders: vec!["P/photos/".into()] };
+        let report = check(
+            |e| {
+                e.listing = Probe::Granted(photos);
+                e.reports = Probe::Granted(vec![]);
+            },
+            Verdict::Failed,
+            &[Check::ReportFound],
+        );
+        assert!(report.problems()[0].contains("`P/photos/`"));
+    }
+
+    #[test]
+    fn an_unsafe_role_with_an_empty_path_does_not_wait() {
+        let mut evidence = good();
+        evidence.listing = Probe::Granted(Level::default());
+        evidence.reports = Probe::Granted(vec![]);
+        evidence.without_id = Probe::Granted(());
+        assert_eq!(judged(&candidate(), &evidence).state(), State::Refused);
+    }
+
+    #[test]
+    fn several_reports_are_listed_to_choose_from() {
+        let both = vec![report("R"), report("Q")];
+        let report = check(|e| e.reports = Probe::Granted(both), Verdict::Failed, &[Check::ReportFound]);
+        assert!(report.problems()[0].contains("`P/R`, `P/Q`"));
+    }
+
+    #[test]
+    fn a_report_of_another_payer_or_format_is_refused() {
+        let altered = |from: &str, to: &str| {
+            let mut found = report("R");
+            let text = String::from_utf8(found.manifest.granted().unwrap().clone()).unwrap();
+            found.manifest = Probe::Granted(text.replace(from, to).into_bytes());
+            Probe::Granted(vec![found])
+        };
+        check(|e| e.reports = altered("123456789012", "210987654321"), Verdict::Failed, &[Check::ReportFound]);
+        check(|e| e.reports = altered("GZIP", "ZIP"), Verdict::Failed, &[Check::ReportFormatReadable]);
+        check(|e| e.reports = altered("P/R/m", "Q/R/m"), Verdict::Failed, &[Check::ReportFormatReadable]);
+    }
+
+    #[test]
+    fn a_malformed_role_is_a_report_too() {
+        let error = "arn:aws:iam::123456789012:user/me".parse::<crate::role::RoleArn>().unwrap_err();
+        let report = refuse_malformed_role(&error, datetime!(2026-09-02 0:00 UTC));
+        assert_eq!(report.state(), State::Refused);
+        assert_eq!(report.checks.len(), CHECKS.len());
+        assert!(report.problems()[0].starts_with("role-arn-well-formed: "));
+    }
+}

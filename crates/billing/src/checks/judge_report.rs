@@ -1,0 +1,89 @@
+//! Judges what lies at the path: is there one report, and is it one that is read here.
+
+use crate::checks::judge::{Subject, undecided};
+use crate::checks::report::CheckResult;
+use crate::checks::table::Check;
+use crate::layout;
+use crate::manifest::LegacyManifest;
+use crate::probe::{Evidence, FoundReport, Probe};
+
+/// Whether the path is there to be read but AWS has not delivered anything yet.
+pub(super) fn is_waiting(evidence: &Evidence) -> bool {
+    let empty = evidence.listing.granted().is_some_and(|level| {
+        level.folders.is_empty() && level.objects.iter().all(|object| layout::is_not_a_bill(&object.key))
+    });
+    empty && evidence.reports.granted().is_some_and(Vec::is_empty)
+}
+
+pub(super) fn report_found(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    let check = Check::ReportFound;
+    let reports = match &evidence.reports {
+        Probe::Granted(reports) => reports,
+        Probe::Refused(refusal) if refusal.kind.may_pass() => return undecided(check, refusal),
+        Probe::Refused(_) => return CheckResult::skipped(check, "the path cannot be listed: mend `bucket-listable` first"),
+        Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
+    };
+    match reports.as_slice() {
+        [] if is_waiting(evidence) => {
+            CheckResult::skipped(check, "nothing is delivered yet: waiting for the first report (AWS takes up to 24 hours)")
+        }
+        [] => CheckResult::failed(check, format!("no manifest below the path; instead: {}", seen(evidence)), check.spec().remediation),
+        [report] => one_report(subject, report),
+        several => {
+            let folders: Vec<String> = several.iter().map(|report| format!("`{}`", report.folder)).collect();
+            CheckResult::failed(
+                check,
+                format!("several reports lie below the path: {}", folders.join(", ")),
+                format!("send the path of one of them as the bucket path, for example {}", folders[0]),
+            )
+        }
+    }
+}
+
+fn one_report(subject: Subject<'_>, report: &FoundReport) -> CheckResult {
+    let check = Check::ReportFound;
+    let payer = &subject.candidate.account;
+    let manifest = report.manifest.granted().and_then(|body| LegacyManifest::parse(&report.manifest_key, body).ok());
+    match manifest {
+        Some(manifest) if manifest.account != payer.as_ref() => CheckResult::failed(
+            check,
+            format!("the report `{}` bills account {}, not {payer}", report.folder, manifest.account),
+            format!("send the path of a report of account {payer}, or connect account {}", manifest.account),
+        ),
+        _ => CheckResult::passed(check, format!("`{}` with {} months", report.folder, report.months.len())),
+    }
+}
+
+pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    let check = Check::ReportFormatReadable;
+    let Some([report]) = evidence.reports.granted().map(Vec::as_slice) else {
+        return CheckResult::skipped(check, "there is no one report to look at: see `report-found`");
+    };
+    let body = match &report.manifest {
+        Probe::Granted(body) => body,
+        Probe::Refused(refusal) if refusal.kind.may_pass() => return undecided(check, refusal),
+        Probe::Refused(_) => return CheckResult::skipped(check, "the manifest cannot be read: mend `bucket-readable` first"),
+        Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
+    };
+    let path = &subject.candidate.path;
+    match LegacyManifest::parse(&report.manifest_key, body).and_then(|manifest| manifest.readable(path).map(|()| manifest)) {
+        Ok(manifest) => CheckResult::passed(
+            check,
+            format!("`{}`, {} columns, {} files, {}", manifest.report_name, manifest.columns.len(), manifest.report_keys.len(), manifest.compression),
+        ),
+        Err(error) => CheckResult::failed(check, error.to_string(), check.spec().remediation),
+    }
+}
+
+/// What lies at the path instead of a report, for people.
+fn seen(evidence: &Evidence) -> String {
+    let Some(level) = evidence.listing.granted() else { return "nothing that could be listed".into() };
+    let names: Vec<&str> =
+        level.folders.iter().map(String::as_str).chain(level.objects.iter().map(|object| object.key.as_str())).collect();
+    let shown: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 => "nothing".into(),
+        count if count > 5 => format!("{} and {} more", shown.join(", "), count - 5),
+        _ => shown.join(", "),
+    }
+}

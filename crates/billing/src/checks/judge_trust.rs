@@ -1,0 +1,95 @@
+//! Judges the role and its trust: may we assume it, and can nobody else through us.
+
+use crate::checks::judge::{Subject, undecided};
+use crate::checks::remedy;
+use crate::checks::report::CheckResult;
+use crate::checks::table::Check;
+use crate::probe::{Evidence, Probe};
+
+pub(super) fn role_arn_well_formed(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    let check = Check::RoleArnWellFormed;
+    let role = &subject.candidate.role;
+    match &evidence.operator {
+        Probe::Granted(operator) if operator.account == role.account().as_ref() => CheckResult::failed(
+            check,
+            format!("the role `{role}` lives in the operator's own account"),
+            "send a role of the customer's payer account",
+        ),
+        Probe::Granted(_) => CheckResult::passed(check, format!("`{role}` is a role of account {}", role.account())),
+        Probe::Refused(refusal) => undecided(check, refusal),
+        Probe::NotAsked(why) => CheckResult::skipped(check, *why),
+    }
+}
+
+pub(super) fn role_account_is_payer(subject: Subject<'_>) -> CheckResult {
+    let check = Check::RoleAccountIsPayer;
+    let (role, payer) = (subject.candidate.role.account(), &subject.candidate.account);
+    if role == *payer {
+        return CheckResult::passed(check, format!("the role lives in the bill account {payer}"));
+    }
+    CheckResult::failed(
+        check,
+        format!("the role lives in account {role}, but the bill account of the request is {payer}"),
+        format!("make the role in account {payer}, or send {role} as the bill account if that is the payer"),
+    )
+}
+
+pub(super) fn role_assumable(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    let check = Check::RoleAssumable;
+    match &evidence.assumed {
+        Probe::Granted(caller) if subject.candidate.role.is_session(&caller.arn) => {
+            CheckResult::passed(check, format!("the session is `{}`", caller.arn))
+        }
+        Probe::Granted(caller) => CheckResult::failed(
+            check,
+            format!("the session is `{}`, which is not the role that was asked for", caller.arn),
+            check.spec().remediation,
+        ),
+        Probe::Refused(refusal) if refusal.kind.is_denial() => CheckResult::failed(
+            check,
+            "AWS denied assuming the role with the org's external id: the role does not exist, its trust policy does not name the \
+             operator's principal, or it requires another external id (AWS answers all three alike)",
+            remedy::trust(subject.candidate, subject.operator_arn),
+        )
+        .with_refusal(refusal),
+        Probe::Refused(refusal) => undecided(check, refusal),
+        Probe::NotAsked(why) => CheckResult::skipped(check, *why),
+    }
+}
+
+pub(super) fn external_id_required(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    let check = Check::ExternalIdRequired;
+    match &evidence.without_id {
+        Probe::Granted(()) => CheckResult::failed(
+            check,
+            "the role can be assumed without an external id",
+            remedy::trust(subject.candidate, subject.operator_arn),
+        ),
+        Probe::Refused(refusal) if refusal.kind.is_denial() => {
+            CheckResult::passed(check, "AWS denies a request without an external id").with_refusal(refusal)
+        }
+        Probe::Refused(refusal) => undecided(check, refusal),
+        Probe::NotAsked(why) => CheckResult::skipped(check, *why),
+    }
+}
+
+pub(super) fn external_id_exact(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    let check = Check::ExternalIdExact;
+    if let Some((how, _)) = evidence.forged.iter().find(|(_, probe)| probe.granted().is_some()) {
+        return CheckResult::failed(
+            check,
+            format!("the role can be assumed with a wrong external id: {how}"),
+            remedy::trust(subject.candidate, subject.operator_arn),
+        );
+    }
+    let unclear = |probe: &&Probe<()>| probe.refusal().is_none_or(|refusal| !refusal.kind.is_denial());
+    match evidence.forged.iter().map(|(_, probe)| probe).find(unclear) {
+        Some(Probe::Refused(refusal)) => undecided(check, refusal),
+        Some(Probe::NotAsked(why)) => CheckResult::skipped(check, *why),
+        _ if evidence.forged.is_empty() => CheckResult::skipped(check, "no wrong external id was tried"),
+        _ => {
+            let tried: Vec<&str> = evidence.forged.iter().map(|(how, _)| *how).collect();
+            CheckResult::passed(check, format!("AWS denies {}", tried.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Checks: the claims that a connection must prove, and how evidence is judged.
+
+mod judge;
+mod judge_bucket;
+mod judge_report;
+mod judge_trust;
+mod remedy;
+mod report;
+mod table;
+
+pub use judge::{Subject, judge, refuse_malformed_role};
+pub use report::{AwsWords, CheckResult, Report, State, Verdict};
+pub use table::{CHECKS, Check, CheckSpec, Severity, checks_page};

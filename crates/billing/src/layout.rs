@@ -1,0 +1,124 @@
+//! Where AWS puts reports in a bucket: which folders to look into, which objects are no bill.
+
+use crate::period::BillingPeriod;
+use crate::probe::{Level, ObjectHead};
+
+/// How many folders deep below the path a report is looked for.
+pub const MAX_DEPTH: usize = 6;
+
+/// What a folder below the path is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folder {
+    /// A month of a legacy report: `R/20260901-20261001/`.
+    Month {
+        /// The report's folder, without a slash at the end.
+        report: String,
+        /// The month.
+        period: BillingPeriod,
+    },
+    /// Data, not manifests: `year=2026/`, `data/BILLING_PERIOD=2026-09/` and the like. Not looked into.
+    Data,
+    /// Anything else: there may be a report below.
+    Other,
+}
+
+/// What the folder with this prefix (ending in `/`) is.
+pub fn classify(prefix: &str) -> Folder {
+    let trimmed = prefix.strip_suffix('/').unwrap_or(prefix);
+    let (parent, name) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
+    if let Some(period) = month_folder(name) {
+        return Folder::Month { report: parent.to_owned(), period };
+    }
+    let skipped = ["cost_and_usage_data_status", "CostUsageReport-QuickSight"];
+    if name.contains('=') || skipped.contains(&name) { Folder::Data } else { Folder::Other }
+}
+
+/// The month that a legacy folder name such as `20260901-20261001` stands for.
+///
+/// Older reports end on the last day instead of the day after; both are the same month.
+fn month_folder(name: &str) -> Option<BillingPeriod> {
+    let (start, end) = name.split_once('-')?;
+    let digits = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(start) || !digits(end) || &start[6..] != "01" {
+        return None;
+    }
+    BillingPeriod::new(start[..4].parse().ok()?, start[4..6].parse().ok()?)
+}
+
+/// The folder name of a month in a legacy report.
+pub fn month_folder_name(period: BillingPeriod) -> String {
+    let end = period.end();
+    format!("{:04}{:02}01-{:04}{:02}01", period.year(), period.month(), end.year(), u8::from(end.month()))
+}
+
+/// The report's name: the last segment of its folder, or of the path where the report lies at the bucket's root.
+pub fn report_name(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
+}
+
+/// The newest manifest of a month, among the objects of its folder.
+///
+/// `R-Manifest.json` at the month's own level is the one that AWS rewrites; the copies in the assembly folders are not looked at.
+pub fn manifest_of<'a>(report: &str, level: &'a Level) -> Option<&'a ObjectHead> {
+    let wanted = format!("{}-Manifest.json", report_name(report));
+    level.objects.iter().find(|object| object.key.rsplit('/').next() == Some(wanted.as_str()))
+}
+
+/// Whether an object is one of AWS's helpers beside the bills.
+pub fn is_not_a_bill(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    name.is_empty()
+        || name == "aws-programmatic-access-test-object"
+        || name == "crawler-cfn.yml"
+        || name.ends_with("-create-table.sql")
+        || name.contains("-RedshiftCommands")
+        || name.contains("-RedshiftManifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_told_apart() {
+        let september = BillingPeriod::new(2026, 9).unwrap();
+        let month = |report: &str| Folder::Month { report: report.into(), period: september };
+        assert_eq!(classify("P/R/20260901-20261001/"), month("P/R"));
+        assert_eq!(classify("R/20260901-20261001/"), month("R"));
+        assert_eq!(classify("P/R/R/year=2026/"), Folder::Data);
+        assert_eq!(classify("P/R/cost_and_usage_data_status/"), Folder::Data);
+        for other in ["P/R/", "P/20260902-20261001/", "P/2026-09/", "P/20261301-20270101/"] {
+            assert_eq!(classify(other), Folder::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn month_folders_round_trip() {
+        for month in ["2026-09", "2026-12", "2024-02"] {
+            let period: BillingPeriod = month.parse().unwrap();
+            assert_eq!(month_folder(&month_folder_name(period)), Some(period));
+        }
+        assert_eq!(month_folder_name("2026-12".parse().unwrap()), "20261201-20270101");
+    }
+
+    #[test]
+    fn only_the_months_own_manifest_counts() {
+        let object = |key: &str| ObjectHead { key: key.into(), etag: "\"x\"".into(), size: 1, modified: datetime!(2026-09-02 0:00 UTC) };
+        let level = Level {
+            objects: vec![object("P/R/20260901-20261001/R2-Manifest.json"), object("P/R/20260901-20261001/R-Manifest.json")],
+            folders: vec![],
+        };
+        assert_eq!(manifest_of("P/R", &level).unwrap().key, "P/R/20260901-20261001/R-Manifest.json");
+        assert!(manifest_of("P/Q", &level).is_none());
+    }
+
+    #[test]
+    fn helpers_of_aws_are_no_bills() {
+        for key in ["aws-programmatic-access-test-object", "P/crawler-cfn.yml", "P/R/m/R-create-table.sql", "P/R/m/R-RedshiftCommands.sql", "P/"] {
+            assert!(is_not_a_bill(key), "{key}");
+        }
+        assert!(!is_not_a_bill("P/R/20260901-20261001/R-00001.csv.gz"));
+    }
+}
