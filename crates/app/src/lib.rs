@@ -1,1 +1,4 @@
 //! The `app` room.
+
+pub mod store;
+pub mod tokens;

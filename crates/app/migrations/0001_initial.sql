@@ -1,0 +1,95 @@
+-- Orgs, their tokens and bill connects, and what checking and importing found.
+--
+-- Instants are whole microseconds since 1970 in UTC. Every row but an org's own is keyed by its org.
+
+-- Rows stay for ever: an org id is an external id in somebody's trust policy, and must never become another org's.
+CREATE TABLE orgs (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Only SHA-256 hashes of tokens are kept.
+CREATE TABLE refresh_tokens (
+    id           INTEGER PRIMARY KEY,
+    org_id       INTEGER NOT NULL REFERENCES orgs (id),
+    hash         BLOB    NOT NULL UNIQUE,
+    role         TEXT    NOT NULL CHECK (role IN ('admin', 'viewer')),
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    revoked_at   INTEGER
+) STRICT;
+
+CREATE INDEX refresh_tokens_of_org ON refresh_tokens (org_id, id);
+
+-- An access token dies with the refresh token that it came from.
+CREATE TABLE access_tokens (
+    hash             BLOB    NOT NULL PRIMARY KEY,
+    org_id           INTEGER NOT NULL REFERENCES orgs (id),
+    refresh_token_id INTEGER NOT NULL REFERENCES refresh_tokens (id),
+    role             TEXT    NOT NULL CHECK (role IN ('admin', 'viewer')),
+    expires_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
+
+CREATE TABLE bill_connects (
+    org_id         INTEGER NOT NULL REFERENCES orgs (id),
+    id             TEXT    NOT NULL,
+    account        TEXT    NOT NULL,
+    bucket         TEXT    NOT NULL,
+    path           TEXT    NOT NULL,
+    role_arn       TEXT    NOT NULL,
+    session_name   TEXT    NOT NULL,
+    effective_from TEXT,
+    region         TEXT    NOT NULL,
+    origin         TEXT    NOT NULL CHECK (origin IN ('optima', 'finops')),
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL,
+    PRIMARY KEY (org_id, id)
+) STRICT;
+
+-- Every check run of a bill connect; the one with the highest id is the newest.
+CREATE TABLE reports (
+    id         INTEGER PRIMARY KEY,
+    org_id     INTEGER NOT NULL,
+    connect_id TEXT    NOT NULL,
+    made_at    INTEGER NOT NULL,
+    report     TEXT    NOT NULL,
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;
+
+CREATE INDEX reports_of_connect ON reports (org_id, connect_id, id);
+
+-- Every attempt to read a delivery. A completed one has its receipt, an aborted one its error.
+CREATE TABLE imports (
+    id          INTEGER PRIMARY KEY,
+    org_id      INTEGER NOT NULL,
+    connect_id  TEXT    NOT NULL,
+    period      TEXT    NOT NULL,
+    delivery_id TEXT    NOT NULL,
+    status      TEXT    NOT NULL CHECK (status IN ('in-progress', 'completed', 'aborted')),
+    started_at  INTEGER NOT NULL,
+    finished_at INTEGER,
+    error       TEXT,
+    receipt     TEXT,
+    CHECK ((status = 'in-progress') = (finished_at IS NULL)),
+    CHECK ((status = 'completed') = (receipt IS NOT NULL)),
+    CHECK ((status = 'aborted') = (error IS NOT NULL)),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;
+
+CREATE INDEX imports_of_month ON imports (org_id, connect_id, period, id);
+
+-- What came of each manifest that a poll has seen, so that unchanged ones are not read again.
+CREATE TABLE manifests (
+    org_id      INTEGER NOT NULL,
+    connect_id  TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    etag        TEXT    NOT NULL,
+    delivery_id TEXT    NOT NULL,
+    outcome     TEXT    NOT NULL CHECK (outcome IN ('settled', 'failed')),
+    seen_at     INTEGER NOT NULL,
+    PRIMARY KEY (org_id, connect_id, key),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;

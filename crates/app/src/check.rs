@@ -1,0 +1,187 @@
+//! The step `check`: asks AWS everything that a connection must prove, side by side, and has the answers judged.
+
+use billing::checks::{Report, Subject, judge};
+use billing::connection::{Candidate, Presented};
+use billing::layout::{manifest_of, report_name};
+use billing::manifest::LegacyManifest;
+use billing::names::Region;
+use billing::probe::{Evidence, FoundReport, Level, Probe, Refusal, RefusalKind};
+use futures::future::join_all;
+use time::OffsetDateTime;
+
+use crate::App;
+use crate::account::AwsAccount;
+use crate::error::AppError;
+use crate::walk::{Place, Reports, WalkError, walk};
+
+/// How many of a report's newest months are looked at for a manifest: the newest folder may be there before its manifest.
+const NEWEST_MONTHS: usize = 3;
+
+const NO_SESSION: &str = "the role cannot be assumed: mend `role-assumable` first";
+
+impl App {
+    /// Proves, or fails to prove, every claim about the candidate. Stores nothing.
+    pub async fn check(&self, candidate: &Candidate) -> Result<Report, AppError> {
+        let evidence = gather(self.aws.as_ref(), candidate).await?;
+        let operator_arn = match (&self.settings.operator_principal, evidence.operator.granted()) {
+            (Some(configured), _) => configured.clone(),
+            (None, Some(caller)) => principal_of(&caller.arn),
+            (None, None) => "<the operator's principal>".to_owned(),
+        };
+        let subject = Subject { candidate, operator_arn: &operator_arn };
+        Ok(judge(subject, &evidence, OffsetDateTime::now_utc()))
+    }
+
+    /// The principal that trust policies must name: the configured one, or who the operator's credentials are.
+    pub async fn operator_principal(&self) -> Result<String, AppError> {
+        if let Some(configured) = &self.settings.operator_principal {
+            return Ok(configured.clone());
+        }
+        match self.aws.operator().await {
+            Probe::Granted(caller) => Ok(principal_of(&caller.arn)),
+            Probe::Refused(refusal) => Err(AppError::Aws(refusal)),
+            Probe::NotAsked(why) => Err(AppError::Invalid(why.to_owned())),
+        }
+    }
+}
+
+/// The principal behind a caller: a session's role, or the caller itself. (STS leaves a role's path out of a session's ARN;
+/// an operator whose role has a path configures its principal.)
+fn principal_of(caller_arn: &str) -> String {
+    let session = caller_arn.split_once(":assumed-role/").and_then(|(head, tail)| {
+        let (role, _) = tail.split_once('/')?;
+        Some(format!("{}:role/{role}", head.replacen(":sts:", ":iam:", 1)))
+    });
+    session.unwrap_or_else(|| caller_arn.to_owned())
+}
+
+async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence, AppError> {
+    let mut entropy = [0; 16];
+    getrandom::fill(&mut entropy).map_err(|_| AppError::Entropy)?;
+    let right = candidate.external_id();
+    let forged = right.forgeries(&entropy);
+    let wrong = forged.iter().map(|id| async {
+        (id.how, aws.assume(candidate, Presented::Forged(id)).await.map(|_| ()))
+    });
+    let (operator, assumed, without_id, forged) = futures::join!(
+        aws.operator(),
+        aws.assume(candidate, Presented::Right(&right)),
+        aws.assume(candidate, Presented::Absent),
+        join_all(wrong),
+    );
+    let without_id = without_id.map(|_| ());
+    let bucket = if assumed.granted().is_some() { look(aws, candidate).await } else { Bucket::not_asked(NO_SESSION) };
+    let Bucket { region, listing, reports, first_byte } = bucket;
+    Ok(Evidence { operator, assumed, without_id, forged, region, listing, reports, first_byte })
+}
+
+/// What was seen of the bucket.
+struct Bucket {
+    region: Probe<Region>,
+    listing: Probe<Level>,
+    reports: Probe<Vec<FoundReport>>,
+    first_byte: Probe<String>,
+}
+
+impl Bucket {
+    fn not_asked(why: &'static str) -> Self {
+        Self {
+            region: Probe::NotAsked(why),
+            listing: Probe::NotAsked(why),
+            reports: Probe::NotAsked(why),
+            first_byte: Probe::NotAsked(why),
+        }
+    }
+}
+
+async fn look(aws: &dyn AwsAccount, candidate: &Candidate) -> Bucket {
+    let region = aws.bucket_region(candidate).await;
+    // Where the region is refused, the partition's home region may still answer, so that each permission is judged alone.
+    let home: Option<Region> = candidate.partition().home_region().parse().ok();
+    let Some(asked) = region.granted().cloned().or(home) else {
+        return Bucket { region, ..Bucket::not_asked("the bucket's region is not known") };
+    };
+    let place = Place { aws, candidate, region: &asked };
+    let listing = match aws.list(candidate, &asked, &candidate.path.prefix()).await {
+        Probe::Refused(refusal) if refusal.kind == RefusalKind::WrongRegion && region.granted().is_none() => {
+            Probe::NotAsked("the bucket's region is not known: mend `bucket-region-known` first")
+        }
+        other => other,
+    };
+    let reports = match &listing {
+        Probe::Granted(level) => find(place, level.clone()).await,
+        Probe::Refused(refusal) => Probe::Refused(refusal.clone()),
+        Probe::NotAsked(why) => Probe::NotAsked(why),
+    };
+    let first_byte = first_byte(place, &reports).await;
+    Bucket { region, listing, reports, first_byte }
+}
+
+async fn find(place: Place<'_>, top: Level) -> Probe<Vec<FoundReport>> {
+    let reports: Reports = match walk(place, top).await {
+        Ok(reports) => reports,
+        Err(WalkError::Refused(refusal)) => return Probe::Refused(refusal),
+        // Judged as "no report below the path", which says what was seen and asks for the report's own path.
+        Err(WalkError::TooMany(_)) => return Probe::Granted(Vec::new()),
+    };
+    let found = reports.into_iter().map(|(folder, months)| async move {
+        let newest: Vec<&String> = months.values().rev().take(NEWEST_MONTHS).collect();
+        let (manifest_key, manifest) = newest_manifest(place, &folder, &newest).await;
+        let name = report_name(&folder).to_owned();
+        FoundReport { name, folder, manifest_key, months: months.into_keys().collect(), manifest }
+    });
+    Probe::Granted(join_all(found).await)
+}
+
+/// Reads the newest manifest among the months' folders, newest first.
+async fn newest_manifest(place: Place<'_>, report: &str, months: &[&String]) -> (String, Probe<Vec<u8>>) {
+    for prefix in months {
+        let level = match place.list(prefix).await {
+            Ok(level) => level,
+            Err(refusal) => return (String::new(), Probe::Refused(refusal)),
+        };
+        if let Some(head) = manifest_of(report, &level) {
+            let text = place.aws.read_small(place.candidate, place.region, &head.key).await;
+            return (head.key.clone(), text.map(|text| text.body));
+        }
+    }
+    (String::new(), Probe::NotAsked("no month of the report has a manifest yet"))
+}
+
+/// Reads the first byte of a data file, or of whatever shows whether reading is allowed.
+async fn first_byte(place: Place<'_>, reports: &Probe<Vec<FoundReport>>) -> Probe<String> {
+    let Some(reports) = reports.granted() else {
+        return Probe::NotAsked("nothing could be listed: mend `bucket-listable` first");
+    };
+    let Some(report) = reports.first() else { return Probe::NotAsked("there is no report to read") };
+    let body = match &report.manifest {
+        Probe::Granted(body) => body,
+        Probe::Refused(refusal) => return Probe::Refused(refusal.clone()),
+        Probe::NotAsked(why) => return Probe::NotAsked(why),
+    };
+    let listed = LegacyManifest::parse(&report.manifest_key, body).ok();
+    let inside = listed.and_then(|manifest| manifest.report_keys.into_iter().find(|key| place.candidate.path.holds(key)));
+    let key = inside.unwrap_or_else(|| report.manifest_key.clone());
+    match place.aws.read_first_byte(place.candidate, place.region, &key).await {
+        // The manifest was readable, so the permission is there; a listed file that is gone shows when it is ingested.
+        Probe::Refused(refusal) if gone(&refusal) => Probe::Granted(report.manifest_key.clone()),
+        other => other.map(|()| key),
+    }
+}
+
+fn gone(refusal: &Refusal) -> bool {
+    refusal.kind == RefusalKind::NotFound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::principal_of;
+
+    #[test]
+    fn the_principal_of_a_session_is_its_role() {
+        let user = "arn:aws:iam::999999999999:user/billconnect";
+        assert_eq!(principal_of(user), user);
+        let session = "arn:aws-cn:sts::999999999999:assumed-role/billconnect/i-0abc";
+        assert_eq!(principal_of(session), "arn:aws-cn:iam::999999999999:role/billconnect");
+    }
+}

@@ -1,0 +1,58 @@
+//! What can go wrong in a step, free of HTTP: what a caller may know is the text, what an operator must know is the source.
+
+use billing::checks::Report;
+use billing::manifest::ManifestError;
+use billing::names::BillConnectId;
+use billing::probe::Refusal;
+use lake::LakeError;
+
+use crate::store::StoreError;
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// AWS refused, or gave no answer.
+    #[error("{0}")]
+    Aws(Box<Refusal>),
+    /// The lake failed.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A manifest lists a file that is not there.
+    #[error("manifest `{manifest}` lists `{key}`, which is not in the bucket: AWS may still be delivering it, or it was deleted; it is tried again at the next poll")]
+    PartMissing {
+        /// The manifest.
+        manifest: String,
+        /// The file.
+        key: String,
+    },
+    /// The path does not hold one report.
+    #[error("{0}")]
+    Invalid(String),
+    /// The org has no such bill connect.
+    #[error("there is no bill connect `{0}`")]
+    NotFound(BillConnectId),
+    /// A required claim about the connection does not hold, or could not be proven.
+    #[error("the connection is not proven: {}", .0.problems().join("; "))]
+    NotVerified(Box<Report>),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Entropy,
+}
+
+impl From<Box<Refusal>> for AppError {
+    fn from(refusal: Box<Refusal>) -> Self {
+        Self::Aws(refusal)
+    }
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Aws(Box::new(refusal))
+    }
+}

@@ -1,0 +1,248 @@
+//! Bill connects and the history of their reports.
+
+use billing::checks::Report;
+use billing::connection::{BillConnect, Candidate, Origin};
+use billing::names::{BillConnectId, OrgId};
+use billing::period::BillingPeriod;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::{ReadRow, Store, StoreError, json, key, micros, query};
+
+/// A check run of a bill connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReport {
+    /// The connection that was checked.
+    pub connect: BillConnectId,
+    /// What was found. `judged_at` says when.
+    pub report: Report,
+}
+
+impl Store {
+    /// Keeps a new bill connect together with the report that proves it, both or neither.
+    ///
+    /// Answers [`StoreError::Conflict`] where the org has connected that account already.
+    pub async fn insert_connect(&self, connect: &BillConnect, report: &Report) -> Result<(), StoreError> {
+        let (asked, id) = (&connect.candidate, connect.candidate.id());
+        let mut transaction = self.pool.begin().await?;
+        let insert = query(
+            "INSERT INTO bill_connects (org_id, id, account, bucket, path, role_arn, session_name, effective_from,
+                                        region, origin, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             ON CONFLICT (org_id, id) DO NOTHING",
+        );
+        let made = insert
+            .bind(key(asked.org))
+            .bind(id.as_ref())
+            .bind(asked.account.as_ref())
+            .bind(asked.bucket.as_ref())
+            .bind(asked.path.as_ref())
+            .bind(asked.role.as_ref())
+            .bind(asked.session_name.as_ref())
+            .bind(asked.effective_from.map(|period| period.to_string()))
+            .bind(connect.region.as_ref())
+            .bind(origin_name(connect.origin))
+            .bind(micros(connect.created_at))
+            .bind(micros(connect.updated_at))
+            .execute(&mut *transaction)
+            .await?;
+        if made.rows_affected() == 0 {
+            return Err(StoreError::Conflict(id));
+        }
+        write_report(&mut transaction, (asked.org, &id), report).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The org's bill connects, by id.
+    pub async fn connects(&self, org: OrgId) -> Result<Vec<BillConnect>, StoreError> {
+        let select = query("SELECT * FROM bill_connects WHERE org_id = $1 ORDER BY id").bind(key(org));
+        select.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// The org's bill connect with this id.
+    pub async fn connect(&self, org: OrgId, id: &BillConnectId) -> Result<Option<BillConnect>, StoreError> {
+        let select =
+            query("SELECT * FROM bill_connects WHERE org_id = $1 AND id = $2").bind(key(org)).bind(id.as_ref());
+        select.fetch_optional(&self.pool).await?.as_ref().map(read).transpose()
+    }
+
+    /// Every org's bill connects, for polling: each carries its org and is worked on under that org alone.
+    pub async fn all_connects(&self) -> Result<Vec<BillConnect>, StoreError> {
+        let rows = query("SELECT * FROM bill_connects ORDER BY org_id, id").fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Adds a report to the history of a bill connect of this org.
+    pub async fn insert_report(&self, org: OrgId, id: &BillConnectId, report: &Report) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        write_report(&mut connection, (org, id), report).await
+    }
+
+    /// The newest report of the org's bill connect.
+    pub async fn newest_report(&self, org: OrgId, id: &BillConnectId) -> Result<Option<Report>, StoreError> {
+        let select = query(
+            "SELECT connect_id, report FROM reports WHERE org_id = $1 AND connect_id = $2 ORDER BY id DESC LIMIT 1",
+        );
+        let row = select.bind(key(org)).bind(id.as_ref()).fetch_optional(&self.pool).await?;
+        row.map(|row| Ok(read_report(&row)?.report)).transpose()
+    }
+
+    /// The newest report of each of the org's bill connects, by id.
+    pub async fn newest_reports(&self, org: OrgId) -> Result<Vec<StoredReport>, StoreError> {
+        let select = query(
+            "SELECT connect_id, report FROM reports
+             WHERE id IN (SELECT MAX(id) FROM reports WHERE org_id = $1 GROUP BY connect_id) AND org_id = $1
+             ORDER BY connect_id",
+        );
+        select.bind(key(org)).fetch_all(&self.pool).await?.iter().map(read_report).collect()
+    }
+}
+
+async fn write_report(
+    connection: &mut SqliteConnection,
+    (org, id): (OrgId, &BillConnectId),
+    report: &Report,
+) -> Result<(), StoreError> {
+    let insert = query("INSERT INTO reports (org_id, connect_id, made_at, report) VALUES ($1, $2, $3, $4)");
+    let insert = insert.bind(key(org)).bind(id.as_ref()).bind(micros(report.judged_at)).bind(json(report));
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<BillConnect, StoreError> {
+    let effective_from: Option<String> = row.try_get("effective_from")?;
+    let candidate = Candidate {
+        org: row.org("org_id")?,
+        account: row.text("account")?,
+        bucket: row.text("bucket")?,
+        path: row.text("path")?,
+        role: row.text("role_arn")?,
+        session_name: row.text("session_name")?,
+        effective_from: effective_from.map(|_| row.text::<BillingPeriod>("effective_from")).transpose()?,
+    };
+    let origin: String = row.try_get("origin")?;
+    Ok(BillConnect {
+        candidate,
+        region: row.text("region")?,
+        origin: if origin == origin_name(Origin::Optima) { Origin::Optima } else { Origin::Finops },
+        created_at: row.instant("created_at")?,
+        updated_at: row.instant("updated_at")?,
+    })
+}
+
+fn read_report(row: &SqliteRow) -> Result<StoredReport, StoreError> {
+    let report = row.maybe_json("report")?;
+    let missing = || StoreError::Unreadable { column: "report", why: "it is empty".to_owned() };
+    Ok(StoredReport { connect: row.text("connect_id")?, report: report.ok_or_else(missing)? })
+}
+
+/// The schema's `CHECK` knows these two words and no other.
+fn origin_name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Optima => "optima",
+        Origin::Finops => "finops",
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use time::macros::datetime;
+
+    use super::super::tests::store;
+    use super::*;
+
+    /// A bill connect of `org` as it could be stored.
+    pub(crate) fn connect(org: OrgId, account: &str) -> BillConnect {
+        let candidate = Candidate {
+            org,
+            account: account.parse().unwrap(),
+            bucket: "acme-bills".parse().unwrap(),
+            path: "cur/daily".parse().unwrap(),
+            role: format!("arn:aws:iam::{account}:role/finops/reader").parse().unwrap(),
+            session_name: "flexera_optima".parse().unwrap(),
+            effective_from: Some("2025-10".parse().unwrap()),
+        };
+        BillConnect {
+            candidate,
+            region: "eu-west-1".parse().unwrap(),
+            origin: Origin::Optima,
+            created_at: datetime!(2026-10-01 12:00:00.000001 UTC),
+            updated_at: datetime!(2026-10-02 12:00 UTC),
+        }
+    }
+
+    /// A report that differs from another by its time alone.
+    pub(crate) fn report(judged_at: &str) -> Report {
+        let text = format!(
+            r#"{{"candidate":null,"region":null,"waiting":false,"judged_at":"{judged_at}","checks":[
+                {{"check":"bucket-listable","verdict":"failed","severity":"required","found":"f","remedy":"r"}}]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    const ACCOUNT: &str = "123456789012";
+
+    #[tokio::test]
+    async fn a_bill_connect_comes_back_as_it_went_in() {
+        let (store, _folder) = store().await;
+        let org = store.create_org("Acme").await.unwrap().id;
+        let full = connect(org, ACCOUNT);
+        let mut bare = connect(org, "210987654321");
+        bare.candidate.effective_from = None;
+        bare.candidate.path = "".parse().unwrap();
+        bare.origin = Origin::Finops;
+        for connect in [&full, &bare] {
+            store.insert_connect(connect, &report("2026-10-01T12:00:00Z")).await.unwrap();
+            assert_eq!(store.connect(org, &connect.candidate.id()).await.unwrap().as_ref(), Some(connect));
+        }
+        assert_eq!(store.connects(org).await.unwrap(), [full, bare]);
+    }
+
+    #[tokio::test]
+    async fn an_account_is_connected_once_an_org() {
+        let (store, _folder) = store().await;
+        let (acme, other) = (store.create_org("A").await.unwrap().id, store.create_org("B").await.unwrap().id);
+        let (mine, theirs) = (connect(acme, ACCOUNT), connect(other, ACCOUNT));
+        let first = report("2026-10-01T12:00:00Z");
+        store.insert_connect(&mine, &first).await.unwrap();
+        let again = store.insert_connect(&mine, &report("2026-10-02T12:00:00Z")).await.unwrap_err();
+        assert_eq!(again.to_string(), "`aws-123456789012` is connected already");
+        let id = mine.candidate.id();
+        assert_eq!(
+            store.newest_report(acme, &id).await.unwrap(),
+            Some(first.clone()),
+            "the refused report is not kept"
+        );
+
+        assert_eq!(store.connect(other, &id).await.unwrap(), None);
+        assert_eq!(store.connects(other).await.unwrap(), []);
+        store.insert_connect(&theirs, &first).await.unwrap();
+        assert_eq!(store.connects(acme).await.unwrap(), [mine]);
+        assert_eq!(store.all_connects().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_newest_report_counts() {
+        let (store, _folder) = store().await;
+        let (acme, other) = (store.create_org("A").await.unwrap().id, store.create_org("B").await.unwrap().id);
+        let id = connect(acme, ACCOUNT).candidate.id();
+        store.insert_connect(&connect(acme, ACCOUNT), &report("2026-10-01T12:00:00Z")).await.unwrap();
+        store.insert_connect(&connect(other, ACCOUNT), &report("2026-10-01T12:00:00Z")).await.unwrap();
+        let newer = report("2026-10-02T12:00:00Z");
+        store.insert_report(acme, &id, &newer).await.unwrap();
+        assert_eq!(store.newest_report(acme, &id).await.unwrap().as_ref(), Some(&newer));
+        assert_eq!(
+            store.newest_reports(acme).await.unwrap(),
+            [StoredReport { connect: id.clone(), report: newer.clone() }]
+        );
+        assert_ne!(store.newest_report(other, &id).await.unwrap(), Some(newer));
+    }
+
+    #[tokio::test]
+    async fn there_is_no_report_without_its_connect() {
+        let (store, _folder) = store().await;
+        let org = store.create_org("Acme").await.unwrap().id;
+        let id = connect(org, ACCOUNT).candidate.id();
+        assert!(store.insert_report(org, &id, &report("2026-10-01T12:00:00Z")).await.is_err());
+    }
+}

@@ -1,0 +1,351 @@
+//! Imports with their receipts, and the manifests that need no second look.
+
+use billing::delivery::DeliveryId;
+use billing::names::{BillConnectId, OrgId};
+use billing::period::BillingPeriod;
+use billing::receipt::Receipt;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StringDeserializer};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use time::OffsetDateTime;
+
+use super::{ReadRow, Store, StoreError, json, key, micros, query};
+
+/// The number of an import.
+pub type ImportId = i64;
+
+/// One attempt to read a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// Its number; a later attempt has a higher one.
+    pub id: ImportId,
+    /// The connection that the delivery came through.
+    pub connect: BillConnectId,
+    /// The month.
+    pub period: BillingPeriod,
+    /// Which delivery of the month.
+    pub delivery_id: DeliveryId,
+    /// How far it is.
+    pub status: ImportStatus,
+    /// When it was begun.
+    pub started_at: OffsetDateTime,
+    /// When it ended, one way or the other.
+    pub finished_at: Option<OffsetDateTime>,
+    /// Why it was aborted.
+    pub error: Option<String>,
+    /// What it proved, once completed.
+    pub receipt: Option<Receipt>,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportStatus {
+    /// Being read.
+    InProgress,
+    /// Published.
+    Completed,
+    /// Given up; the month stays as it was.
+    Aborted,
+}
+
+impl ImportStatus {
+    /// The word for it, in the API and in the schema's `CHECK`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InProgress => "in-progress",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// The month was published, and this is what was proven.
+    Completed(&'a Receipt),
+    /// It was given up for this reason; the month stays as it was.
+    Aborted(&'a str),
+}
+
+/// A manifest that a poll looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenManifest {
+    /// The manifest's key in the bucket.
+    pub key: String,
+    /// Its `ETag` then.
+    pub etag: String,
+    /// The delivery that it described.
+    pub delivery_id: DeliveryId,
+    /// What came of it.
+    pub outcome: ManifestOutcome,
+}
+
+/// What came of a manifest's delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManifestOutcome {
+    /// Loaded, or rightly passed over: nothing is left to do while its `ETag` stays.
+    Settled,
+    /// Its delivery could not be loaded: the next poll tries again.
+    Failed,
+}
+
+impl Store {
+    /// Notes that a delivery is being read.
+    pub async fn start_import(
+        &self,
+        (org, connect): (OrgId, &BillConnectId),
+        period: BillingPeriod,
+        delivery: &DeliveryId,
+    ) -> Result<ImportId, StoreError> {
+        let insert = query(
+            "INSERT INTO imports (org_id, connect_id, period, delivery_id, status, started_at)
+             VALUES ($1, $2, $3, $4, 'in-progress', $5) RETURNING id",
+        );
+        let insert = insert.bind(key(org)).bind(connect.as_ref()).bind(period.to_string()).bind(delivery.as_ref());
+        Ok(insert.bind(micros(OffsetDateTime::now_utc())).fetch_one(&self.pool).await?.try_get("id")?)
+    }
+
+    /// Notes how an import of this org ended.
+    pub async fn finish_import(&self, org: OrgId, id: ImportId, outcome: Outcome<'_>) -> Result<(), StoreError> {
+        let (status, error, receipt) = match outcome {
+            Outcome::Completed(receipt) => (ImportStatus::Completed, None, Some(json(receipt))),
+            Outcome::Aborted(error) => (ImportStatus::Aborted, Some(error), None),
+        };
+        let update = query(
+            "UPDATE imports SET status = $1, finished_at = $2, error = $3, receipt = $4 WHERE org_id = $5 AND id = $6",
+        );
+        let update = update.bind(status.name()).bind(micros(OffsetDateTime::now_utc())).bind(error).bind(receipt);
+        update.bind(key(org)).bind(id).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Aborts every org's imports that are still marked as running, and answers how many there were.
+    ///
+    /// For start-up: whatever was running then died with its process.
+    pub async fn abort_running_imports(&self, why: &str) -> Result<u64, StoreError> {
+        let update =
+            query("UPDATE imports SET status = 'aborted', finished_at = $1, error = $2 WHERE status = 'in-progress'");
+        let update = update.bind(micros(OffsetDateTime::now_utc())).bind(why);
+        Ok(update.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// The imports of the org's bill connect, newest first.
+    pub async fn imports(&self, org: OrgId, connect: &BillConnectId) -> Result<Vec<Import>, StoreError> {
+        let select = query("SELECT * FROM imports WHERE org_id = $1 AND connect_id = $2 ORDER BY id DESC");
+        select.bind(key(org)).bind(connect.as_ref()).fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// The newest import of each month of each of the org's bill connects, by connect and month.
+    pub async fn newest_imports(&self, org: OrgId) -> Result<Vec<Import>, StoreError> {
+        let select = query(
+            "SELECT * FROM imports
+             WHERE id IN (SELECT MAX(id) FROM imports WHERE org_id = $1 GROUP BY connect_id, period) AND org_id = $1
+             ORDER BY connect_id, period",
+        );
+        select.bind(key(org)).fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// The receipt of each published month of each of the org's bill connects, by connect and month.
+    pub async fn receipts(&self, org: OrgId) -> Result<Vec<Receipt>, StoreError> {
+        let select = query(
+            "SELECT receipt FROM imports
+             WHERE id IN (SELECT MAX(id) FROM imports WHERE org_id = $1 AND status = 'completed' GROUP BY connect_id, period)
+               AND org_id = $1
+             ORDER BY connect_id, period",
+        );
+        let rows = select.bind(key(org)).fetch_all(&self.pool).await?;
+        rows.iter().filter_map(|row| row.maybe_json("receipt").transpose()).collect()
+    }
+
+    /// Keeps what came of a manifest, in place of what was known of its key before.
+    pub async fn remember_manifest(
+        &self,
+        (org, connect): (OrgId, &BillConnectId),
+        manifest: &SeenManifest,
+    ) -> Result<(), StoreError> {
+        let upsert = query(
+            "INSERT INTO manifests (org_id, connect_id, key, etag, delivery_id, outcome, seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (org_id, connect_id, key) DO UPDATE
+             SET etag = excluded.etag, delivery_id = excluded.delivery_id, outcome = excluded.outcome,
+                 seen_at = excluded.seen_at",
+        );
+        let upsert = upsert.bind(key(org)).bind(connect.as_ref()).bind(&manifest.key).bind(&manifest.etag);
+        let outcome = match manifest.outcome {
+            ManifestOutcome::Settled => "settled",
+            ManifestOutcome::Failed => "failed",
+        };
+        let upsert = upsert.bind(manifest.delivery_id.as_ref()).bind(outcome);
+        upsert.bind(micros(OffsetDateTime::now_utc())).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// What is known of the manifests that polls of the org's bill connect have seen, by key.
+    pub async fn seen_manifests(&self, org: OrgId, connect: &BillConnectId) -> Result<Vec<SeenManifest>, StoreError> {
+        let select = query(
+            "SELECT key, etag, delivery_id, outcome FROM manifests WHERE org_id = $1 AND connect_id = $2 ORDER BY key",
+        );
+        let rows = select.bind(key(org)).bind(connect.as_ref()).fetch_all(&self.pool).await?;
+        rows.iter().map(read_manifest).collect()
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Import, StoreError> {
+    let status: String = row.try_get("status")?;
+    let known = [ImportStatus::InProgress, ImportStatus::Completed, ImportStatus::Aborted];
+    let status = known
+        .into_iter()
+        .find(|known| known.name() == status)
+        .ok_or(StoreError::Unreadable { column: "status", why: format!("`{status}` is no status of an import") })?;
+    Ok(Import {
+        id: row.try_get("id")?,
+        connect: row.text("connect_id")?,
+        period: row.text("period")?,
+        delivery_id: delivery_id(row)?,
+        status,
+        started_at: row.instant("started_at")?,
+        finished_at: row.maybe_instant("finished_at")?,
+        error: row.try_get("error")?,
+        receipt: row.maybe_json("receipt")?,
+    })
+}
+
+fn read_manifest(row: &SqliteRow) -> Result<SeenManifest, StoreError> {
+    let outcome: String = row.try_get("outcome")?;
+    Ok(SeenManifest {
+        key: row.try_get("key")?,
+        etag: row.try_get("etag")?,
+        delivery_id: delivery_id(row)?,
+        outcome: if outcome == "settled" { ManifestOutcome::Settled } else { ManifestOutcome::Failed },
+    })
+}
+
+fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, StoreError> {
+    // A delivery id is made from a manifest, or read back by serde; never from any odd text.
+    let text: StringDeserializer<ValueError> = row.try_get::<String, _>("delivery_id")?.into_deserializer();
+    let read = DeliveryId::deserialize(text);
+    read.map_err(|error| StoreError::Unreadable { column: "delivery_id", why: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use billing::delivery::PartHead;
+    use serde_json::json;
+
+    use super::super::connects::tests::{connect, report};
+    use super::super::tests::store;
+    use super::*;
+
+    const PERIOD: &str = "2026-09";
+
+    /// A store with one org that has one bill connect.
+    async fn connected() -> (Store, tempfile::TempDir, OrgId, BillConnectId) {
+        let (store, folder) = store().await;
+        let org = store.create_org("Acme").await.unwrap().id;
+        let connect = connect(org, "123456789012");
+        store.insert_connect(&connect, &report("2026-10-01T12:00:00Z")).await.unwrap();
+        (store, folder, org, connect.candidate.id())
+    }
+
+    fn delivery(etag: &str) -> DeliveryId {
+        DeliveryId::of(etag, &[PartHead { key: "a".into(), etag: "b".into(), size: 1 }])
+    }
+
+    fn receipt(delivery: &DeliveryId) -> Receipt {
+        let receipt = json!({
+            "connect": "aws-123456789012", "payer": "123456789012", "period": PERIOD, "delivery_id": delivery,
+            "report_name": "daily", "made_at": "2026-10-01T12:00:00Z", "published_at": "2026-10-01T12:01:00Z",
+            "status": "estimated", "rows_in_files": 2, "rows_not_invoiced": 1, "charges_added": 0, "charges_in_lake": 2,
+            "split_cost_rows": 0, "unblended_in_files": "0.123456789012345678", "unblended_in_lake": "0.123456789012345678",
+            "billed_in_lake": "0.123456789012345678", "effective_in_lake": "1", "list_in_lake": "2", "difference": "0",
+            "by_account": [], "by_invoice": [], "by_line_item_type": [], "unknown_line_item_types": [],
+            "unmapped_columns": ["a/b"], "parts": []
+        });
+        serde_json::from_str(&receipt.to_string()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_import_runs_and_ends_one_way_or_the_other() {
+        let (store, _folder, org, connect) = connected().await;
+        let month = PERIOD.parse().unwrap();
+        let failed = store.start_import((org, &connect), month, &delivery("1")).await.unwrap();
+        store.finish_import(org, failed, Outcome::Aborted("a part is missing")).await.unwrap();
+        let done = store.start_import((org, &connect), month, &delivery("2")).await.unwrap();
+        let receipt = receipt(&delivery("2"));
+        store.finish_import(org, done, Outcome::Completed(&receipt)).await.unwrap();
+        let running = store.start_import((org, &connect), month, &delivery("3")).await.unwrap();
+
+        let imports = store.imports(org, &connect).await.unwrap();
+        assert_eq!(imports.iter().map(|import| import.id).collect::<Vec<_>>(), [running, done, failed]);
+        let states: Vec<_> = imports.iter().map(|i| (i.status, i.finished_at.is_some(), i.error.as_deref())).collect();
+        let expected = [
+            (ImportStatus::InProgress, false, None),
+            (ImportStatus::Completed, true, None),
+            (ImportStatus::Aborted, true, Some("a part is missing")),
+        ];
+        assert_eq!(states, expected);
+        assert_eq!(imports[1].receipt, Some(receipt.clone()), "to the last digit");
+        assert_eq!(imports[1].delivery_id, delivery("2"));
+        assert_eq!(store.receipts(org).await.unwrap(), [receipt], "what runs now has not replaced it");
+        assert_eq!(store.newest_imports(org).await.unwrap(), imports[..1]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_completed_import_gives_the_months_receipt() {
+        let (store, _folder, org, connect) = connected().await;
+        for (month, etag) in [(PERIOD, "1"), (PERIOD, "2"), ("2026-10", "3")] {
+            let id = store.start_import((org, &connect), month.parse().unwrap(), &delivery(etag)).await.unwrap();
+            store.finish_import(org, id, Outcome::Completed(&receipt(&delivery(etag)))).await.unwrap();
+        }
+        let ids: Vec<_> = store.receipts(org).await.unwrap().into_iter().map(|receipt| receipt.delivery_id).collect();
+        assert_eq!(ids, [delivery("2"), delivery("3")]);
+    }
+
+    #[tokio::test]
+    async fn another_org_sees_and_changes_nothing() {
+        let (store, _folder, org, connect) = connected().await;
+        let other = store.create_org("Other").await.unwrap().id;
+        let id = store.start_import((org, &connect), PERIOD.parse().unwrap(), &delivery("1")).await.unwrap();
+        store.finish_import(other, id, Outcome::Aborted("not theirs")).await.unwrap();
+        assert_eq!(store.imports(org, &connect).await.unwrap()[0].status, ImportStatus::InProgress);
+        assert_eq!(store.imports(other, &connect).await.unwrap(), []);
+        assert_eq!(store.newest_imports(other).await.unwrap(), []);
+        assert!(store.start_import((other, &connect), PERIOD.parse().unwrap(), &delivery("1")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn start_up_aborts_what_died() {
+        let (store, _folder, org, connect) = connected().await;
+        let done = store.start_import((org, &connect), PERIOD.parse().unwrap(), &delivery("1")).await.unwrap();
+        store.finish_import(org, done, Outcome::Completed(&receipt(&delivery("1")))).await.unwrap();
+        store.start_import((org, &connect), PERIOD.parse().unwrap(), &delivery("2")).await.unwrap();
+        assert_eq!(store.abort_running_imports("the server stopped").await.unwrap(), 1);
+        let imports = store.imports(org, &connect).await.unwrap();
+        assert_eq!(
+            (imports[0].status, imports[0].error.as_deref()),
+            (ImportStatus::Aborted, Some("the server stopped"))
+        );
+        assert_eq!(imports[1].status, ImportStatus::Completed);
+    }
+
+    #[tokio::test]
+    async fn a_manifest_is_remembered_by_its_newest_look() {
+        let (store, _folder, org, connect) = connected().await;
+        let mut seen = SeenManifest {
+            key: "cur/m.json".into(),
+            etag: "1".into(),
+            delivery_id: delivery("1"),
+            outcome: ManifestOutcome::Failed,
+        };
+        store.remember_manifest((org, &connect), &seen).await.unwrap();
+        assert_eq!(store.seen_manifests(org, &connect).await.unwrap(), [seen.clone()]);
+        seen = SeenManifest { etag: "2".into(), delivery_id: delivery("2"), outcome: ManifestOutcome::Settled, ..seen };
+        store.remember_manifest((org, &connect), &seen).await.unwrap();
+        assert_eq!(store.seen_manifests(org, &connect).await.unwrap(), [seen]);
+        let other = store.create_org("Other").await.unwrap().id;
+        assert_eq!(store.seen_manifests(other, &connect).await.unwrap(), []);
+    }
+}

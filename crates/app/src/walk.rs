@@ -1,0 +1,70 @@
+//! The walk through a bucket: from the path down to the folders of months, listing no assembly and no data.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use billing::connection::Candidate;
+use billing::layout::{Folder, MAX_DEPTH, classify};
+use billing::names::Region;
+use billing::period::BillingPeriod;
+use billing::probe::{Level, Probe, Refusal};
+
+use crate::account::AwsAccount;
+
+/// How many folders a walk lists at the most. A billing path holds a handful; a data lake's root would hold thousands.
+const MAX_LISTINGS: usize = 200;
+
+/// The reports below a path: for each report's folder, its months and the prefix of each.
+pub(crate) type Reports = BTreeMap<String, BTreeMap<BillingPeriod, String>>;
+
+/// Why a walk ended without an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WalkError {
+    #[error(transparent)]
+    Refused(#[from] Box<Refusal>),
+    #[error("more than {MAX_LISTINGS} folders lie below the path `{0}`: send the path of the report itself")]
+    TooMany(String),
+}
+
+/// Where a walk goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub aws: &'a dyn AwsAccount,
+    pub candidate: &'a Candidate,
+    pub region: &'a Region,
+}
+
+impl Place<'_> {
+    /// Lists one level, or gives the refusal.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Level, Box<Refusal>> {
+        match self.aws.list(self.candidate, self.region, prefix).await {
+            Probe::Granted(level) => Ok(level),
+            Probe::Refused(refusal) => Err(refusal),
+            Probe::NotAsked(_) => Ok(Level::default()),
+        }
+    }
+}
+
+/// Finds the reports below the candidate's path; `top` is the listing at the path itself.
+pub(crate) async fn walk(place: Place<'_>, top: Level) -> Result<Reports, WalkError> {
+    let mut reports = Reports::new();
+    let mut listings = 0;
+    let mut queue = VecDeque::from([(0, top)]);
+    while let Some((depth, level)) = queue.pop_front() {
+        for prefix in level.folders {
+            match classify(&prefix) {
+                Folder::Month { report, period } => {
+                    reports.entry(report).or_default().insert(period, prefix);
+                }
+                Folder::Other if depth < MAX_DEPTH => {
+                    listings += 1;
+                    if listings > MAX_LISTINGS {
+                        return Err(WalkError::TooMany(place.candidate.path.to_string()));
+                    }
+                    queue.push_back((depth + 1, place.list(&prefix).await?));
+                }
+                Folder::Other | Folder::Data => {}
+            }
+        }
+    }
+    Ok(reports)
+}
