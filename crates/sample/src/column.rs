@@ -159,14 +159,14 @@ columns! {
     PlanNetEffectiveCost = "savingsPlan", "NetSavingsPlanEffectiveCost";
     SplitActualUsage = "splitLineItem", "ActualUsage";
     SplitParentResourceId = "splitLineItem", "ParentResourceId";
-    SplitPublicOnDemandSplitCost = "splitLineItem", "PublicOnDemandSplitCost";
+    SplitPublicOnDemandCost = "splitLineItem", "PublicOnDemandSplitCost";
     SplitPublicOnDemandUnusedCost = "splitLineItem", "PublicOnDemandUnusedCost";
     SplitReservedUsage = "splitLineItem", "ReservedUsage";
     SplitCost = "splitLineItem", "SplitCost";
     SplitUsage = "splitLineItem", "SplitUsage";
     SplitUsageRatio = "splitLineItem", "SplitUsageRatio";
     SplitUnusedCost = "splitLineItem", "UnusedCost";
-    SplitNetSplitCost = "splitLineItem", "NetSplitCost";
+    SplitNetCost = "splitLineItem", "NetSplitCost";
     SplitNetUnusedCost = "splitLineItem", "NetUnusedCost";
     TagCreatedBy = "resourceTags", "aws:createdBy";
     TagName = "resourceTags", "user:Name";

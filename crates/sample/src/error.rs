@@ -18,7 +18,9 @@ pub enum SampleError {
     #[error("{0}")]
     Spec(String),
     /// A month has to hold one line of each kind at least.
-    #[error("{rows} rows a month are too few to hold every kind of line: ask for {needed} or more, or for fewer accounts")]
+    #[error(
+        "{rows} rows a month are too few to hold every kind of line: ask for {needed} or more, or for fewer accounts"
+    )]
     TooFewRows {
         /// Rows asked for.
         rows: u64,

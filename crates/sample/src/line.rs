@@ -114,15 +114,25 @@ impl Money {
             T::SavingsPlanNegation => (Dec::ZERO, Dec::ZERO, Dec::ZERO),
             T::RiFee | T::SavingsPlanRecurringFee | T::SavingsPlanUpfrontFee => (unblended, Dec::ZERO, unblended),
             T::Fee if self.kind == Kind::ReservationUpfront => (unblended, Dec::ZERO, unblended),
-            T::Discount | T::BundledDiscount | T::EdpDiscount | T::PrivateRateDiscount => (unblended, unblended, Dec::ZERO),
+            T::Discount | T::BundledDiscount | T::EdpDiscount | T::PrivateRateDiscount => {
+                (unblended, unblended, Dec::ZERO)
+            }
             _ => (unblended, unblended, self.on_demand.unwrap_or(unblended)),
         };
-        Charges { unblended, billed, effective, list, unused: self.unused(line_type).filter(|unused| *unused > Dec::ZERO) }
+        Charges {
+            unblended,
+            billed,
+            effective,
+            list,
+            unused: self.unused(line_type).filter(|unused| *unused > Dec::ZERO),
+        }
     }
 
     fn unused(&self, line_type: LineType) -> Option<Dec> {
         match line_type {
-            LineType::RiFee => Some(self.unused_upfront.unwrap_or_default() + self.unused_recurring.unwrap_or_default()),
+            LineType::RiFee => {
+                Some(self.unused_upfront.unwrap_or_default() + self.unused_recurring.unwrap_or_default())
+            }
             LineType::SavingsPlanRecurringFee => {
                 Some(self.total_commitment.unwrap_or_default() - self.used_commitment.unwrap_or_default())
             }
@@ -155,7 +165,11 @@ mod tests {
         let got = money.charges(line_type);
         let texts = [got.unblended, got.billed, got.effective, got.list].map(|amount| amount.to_string());
         let unused = got.unused.map_or_else(String::new, |amount| amount.to_string());
-        assert_eq!((texts.each_ref().map(String::as_str), unused.as_str()), ([expect[0], expect[1], expect[2], expect[3]], expect[4]), "{line_type:?}");
+        assert_eq!(
+            (texts.each_ref().map(String::as_str), unused.as_str()),
+            ([expect[0], expect[1], expect[2], expect[3]], expect[4]),
+            "{line_type:?}"
+        );
     }
 
     fn plain(unblended: &str) -> Money {
@@ -181,7 +195,11 @@ mod tests {
 
     #[test]
     fn reservations_are_billed_when_bought_and_effective_when_used() {
-        let used = Money { reservation_effective: Some(Dec::of("0.06")), on_demand: Some(Dec::of("0.096")), ..Money::default() };
+        let used = Money {
+            reservation_effective: Some(Dec::of("0.06")),
+            on_demand: Some(Dec::of("0.096")),
+            ..Money::default()
+        };
         check(T::DiscountedUsage, &used, ["0", "0", "0.06", "0.096", ""]);
         let upfront = Money { kind: Kind::ReservationUpfront, ..plain("500") };
         check(T::Fee, &upfront, ["500", "500", "0", "500", ""]);
@@ -195,7 +213,11 @@ mod tests {
     fn savings_plans_are_billed_when_bought_and_effective_when_used() {
         let covered = Money { plan_effective: Some(Dec::of("0.07")), on_demand: Some(Dec::of("0.1")), ..plain("0.1") };
         check(T::SavingsPlanCoveredUsage, &covered, ["0.1", "0", "0.07", "0.1", ""]);
-        check(T::SavingsPlanNegation, &Money { unblended: -Dec::of("0.1"), ..Money::default() }, ["-0.1", "0", "0", "0", ""]);
+        check(
+            T::SavingsPlanNegation,
+            &Money { unblended: -Dec::of("0.1"), ..Money::default() },
+            ["-0.1", "0", "0", "0", ""],
+        );
         let fee = Money { total_commitment: Some(Dec::of("10")), used_commitment: Some(Dec::of("9.25")), ..plain("4") };
         check(T::SavingsPlanRecurringFee, &fee, ["4", "4", "0", "4", "0.75"]);
         let all_used = Money { used_commitment: Some(Dec::of("10")), ..fee };

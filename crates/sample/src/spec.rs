@@ -80,7 +80,9 @@ impl Spec {
         }
         let names = [(&self.report_name, false), (&self.path_prefix, true)];
         if names.iter().any(|(name, nested)| !is_key_text(name, *nested)) || self.report_name.is_empty() {
-            return refuse("the report name and path may hold letters, digits and `!-_.*'()`, the path also single slashes inside");
+            return refuse(
+                "the report name and path may hold letters, digits and `!-_.*'()`, the path also single slashes inside",
+            );
         }
         self.all_months().into_iter().try_for_each(|month| Plan::new(self, month).map(|_| ()))
     }

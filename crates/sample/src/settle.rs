@@ -1,0 +1,57 @@
+//! What closes a month: enterprise and private-rate discounts on what was spent, then tax on what is left.
+
+use crate::account::Bill;
+use crate::catalogue::{CLOUDWATCH, EC2, LAMBDA, Product, RDS, S3};
+use crate::column::Col;
+use crate::dec::Dec;
+use crate::desk::{Desk, Head};
+use crate::error::SampleError;
+use crate::line::{LineType, Money};
+
+const DISCOUNTED: [(LineType, &Product, Dec, &str); 3] = [
+    (LineType::EdpDiscount, &EC2, Dec::of("0.09"), "Enterprise program discount, 9%"),
+    (LineType::EdpDiscount, &RDS, Dec::of("0.09"), "Enterprise program discount, 9%"),
+    (LineType::PrivateRateDiscount, &S3, Dec::of("0.05"), "Private rate card 2026, \"S3, all regions\""),
+];
+const TAXED: [&Product; 5] = [&EC2, &RDS, &S3, &LAMBDA, &CLOUDWATCH];
+
+/// Exactly so many lines for each account.
+pub(crate) const LINES_PER_ACCOUNT: u64 = 8;
+
+pub(crate) fn write(desk: &mut Desk<'_>) -> Result<(), SampleError> {
+    for account in 0..desk.accounts.len() {
+        for (line_type, product, share, text) in DISCOUNTED {
+            let amount = -spent(desk, (account, product)).times(share);
+            line(desk, (line_type, account, product), (amount, text))?;
+        }
+        for product in TAXED {
+            let (rate, name) = match desk.accounts[account].is_european() {
+                true => (Dec::of("0.2"), "VAT"),
+                false => (Dec::of("0.0825"), "USSalesTax"),
+            };
+            let amount = spent(desk, (account, product)).times(rate).to_cents();
+            let text = format!("{name} for product code {}", product.code);
+            line(desk, (LineType::Tax, account, product), (amount, &text))?;
+        }
+    }
+    Ok(())
+}
+
+fn spent(desk: &Desk<'_>, (account, product): (usize, &Product)) -> Dec {
+    desk.spend.get(&(account, product.code)).copied().unwrap_or_default().max(Dec::ZERO)
+}
+
+fn line(
+    desk: &mut Desk<'_>,
+    (line_type, account, product): (LineType, usize, &'static Product),
+    (unblended, text): (Dec, &str),
+) -> Result<(), SampleError> {
+    let head = Head { line_type, account, product, bill: Bill::Monthly, hours: desk.scene.whole_month() };
+    desk.begin(&head);
+    desk.cells.set_amount(Col::UsageAmount, Dec::whole(1));
+    desk.cells.set(Col::LineItemDescription, text);
+    if line_type == LineType::Tax {
+        desk.cells.set(Col::TaxType, text.split(' ').next().unwrap_or_default());
+    }
+    desk.emit(&head, &Money { unblended, blended: Some(unblended), ..Money::default() })
+}

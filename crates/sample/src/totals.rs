@@ -1,0 +1,154 @@
+//! The sums that a right reader must find, added up from the generator's model.
+
+use std::collections::BTreeMap;
+
+use crate::dec::Dec;
+use crate::desk::Entry;
+use crate::line::Charges;
+
+/// Sums of some lines. Amounts are exact decimal strings in JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Sums {
+    /// Lines in the files, split cost allocation rows included, added Unused charges not.
+    pub rows: u64,
+    /// AWS's unblended cost.
+    pub unblended: Dec,
+    /// FOCUS `BilledCost`.
+    pub billed: Dec,
+    /// FOCUS `EffectiveCost`.
+    pub effective: Dec,
+    /// FOCUS `ListCost`.
+    pub list: Dec,
+}
+
+/// A month's totals, or all months'.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MonthTotals {
+    /// Everything.
+    #[serde(flatten)]
+    pub sums: Sums,
+    /// Unused charges that a reader adds to the lines of the files.
+    pub charges_expected_added: u64,
+    /// By `lineItem/ProductCode`.
+    pub by_service: BTreeMap<String, Sums>,
+    /// By `lineItem/UsageAccountId`.
+    pub by_usage_account: BTreeMap<String, Sums>,
+    /// By `lineItem/LineItemType`; an Unused charge has that of its source line.
+    pub by_line_item_type: BTreeMap<String, Sums>,
+    /// By the UTC date on which usage starts, as `2026-08-01`.
+    pub by_day: BTreeMap<String, Sums>,
+    /// By `bill/InvoiceId`; blank is the empty string.
+    pub by_invoice: BTreeMap<String, Sums>,
+}
+
+/// What `totals.json` holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Where the bill lies and whose it is: for whoever connects it.
+    pub bucket: String,
+    /// The connection's bucket path.
+    pub path_prefix: String,
+    /// The report's name.
+    pub report_name: String,
+    /// The payer's account id.
+    pub payer_account: String,
+    /// All months together.
+    pub overall: MonthTotals,
+    /// By month, as `2026-08`.
+    pub months: BTreeMap<String, MonthTotals>,
+}
+
+impl Sums {
+    fn add(&mut self, charges: &Charges) {
+        self.rows += 1;
+        self.unblended += charges.unblended;
+        self.billed += charges.billed;
+        self.effective += charges.effective + charges.unused.unwrap_or_default();
+        self.list += charges.list;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.unblended += other.unblended;
+        self.billed += other.billed;
+        self.effective += other.effective;
+        self.list += other.list;
+    }
+}
+
+impl MonthTotals {
+    pub(crate) fn add(&mut self, entry: &Entry<'_>) {
+        let charges = entry.money.charges(entry.line_type);
+        self.charges_expected_added += u64::from(charges.unused.is_some());
+        self.sums.add(&charges);
+        // A stamp starts with its date.
+        let day = &entry.start[..10];
+        let keys = [entry.product, entry.account, entry.line_type.name(), day, entry.invoice];
+        for (breakdown, key) in self.breakdowns().into_iter().zip(keys) {
+            match breakdown.get_mut(key) {
+                Some(sums) => sums.add(&charges),
+                None => breakdown.entry(key.to_owned()).or_default().add(&charges),
+            }
+        }
+    }
+
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.sums.merge(&other.sums);
+        self.charges_expected_added += other.charges_expected_added;
+        for (mine, theirs) in self.breakdowns().into_iter().zip(other.breakdowns()) {
+            for (key, sums) in theirs {
+                mine.entry(key.clone()).or_default().merge(sums);
+            }
+        }
+    }
+
+    fn breakdowns(&mut self) -> [&mut BTreeMap<String, Sums>; 5] {
+        [
+            &mut self.by_service,
+            &mut self.by_usage_account,
+            &mut self.by_line_item_type,
+            &mut self.by_day,
+            &mut self.by_invoice,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::Cells;
+    use crate::line::{LineType, Money};
+
+    fn add(totals: &mut MonthTotals, line_type: LineType, money: &Money) {
+        let (account, product, start, invoice) = ("111111111111", "AmazonEC2", "2026-08-03T05:00:00Z", "");
+        totals.add(&Entry { line_type, account, product, start, invoice, money, cells: &Cells::new() });
+    }
+
+    #[test]
+    fn an_unused_charge_counts_under_its_source_line() {
+        let mut totals = MonthTotals::default();
+        let fee = Money { unblended: Dec::of("40"), unused_recurring: Some(Dec::of("2.5")), ..Money::default() };
+        add(&mut totals, LineType::RiFee, &fee);
+        add(&mut totals, LineType::Usage, &Money { unblended: Dec::of("1"), ..Money::default() });
+        let expect = |billed, effective, rows| Sums {
+            rows,
+            unblended: Dec::of(billed),
+            billed: Dec::of(billed),
+            effective: Dec::of(effective),
+            list: Dec::of(billed),
+        };
+        assert_eq!((totals.sums.clone(), totals.charges_expected_added), (expect("41", "3.5", 2), 1));
+        assert_eq!(totals.by_line_item_type["RIFee"], expect("40", "2.5", 1));
+        assert_eq!(totals.by_day["2026-08-03"], expect("41", "3.5", 2));
+        assert_eq!(totals.by_invoice[""], expect("41", "3.5", 2));
+    }
+
+    #[test]
+    fn merged_months_add_up() {
+        let (mut all, mut month) = (MonthTotals::default(), MonthTotals::default());
+        add(&mut month, LineType::Tax, &Money { unblended: Dec::of("3"), ..Money::default() });
+        all.merge(month.clone());
+        all.merge(month);
+        assert_eq!((all.sums.billed, all.by_service["AmazonEC2"].rows), (Dec::of("6"), 2));
+    }
+}
