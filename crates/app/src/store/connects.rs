@@ -53,9 +53,9 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// The org's bill connects, by id.
+    /// The org's bill connects, oldest first.
     pub async fn connects(&self, org: OrgId) -> Result<Vec<BillConnect>, StoreError> {
-        let select = query("SELECT * FROM bill_connects WHERE org_id = $1 ORDER BY id").bind(key(org));
+        let select = query("SELECT * FROM bill_connects WHERE org_id = $1 ORDER BY created_at, id").bind(key(org));
         select.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 

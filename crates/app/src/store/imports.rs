@@ -183,13 +183,18 @@ impl Store {
         Ok(())
     }
 
-    /// What is known of the manifests that polls of the org's bill connect have seen, by key.
-    pub async fn seen_manifests(&self, org: OrgId, connect: &BillConnectId) -> Result<Vec<SeenManifest>, StoreError> {
+    /// What is known of the manifest under this key, from the last poll of the org's bill connect that looked at it.
+    pub async fn seen_manifest(
+        &self,
+        org: OrgId,
+        connect: &BillConnectId,
+        manifest: &str,
+    ) -> Result<Option<SeenManifest>, StoreError> {
         let select = query(
-            "SELECT key, etag, delivery_id, outcome FROM manifests WHERE org_id = $1 AND connect_id = $2 ORDER BY key",
+            "SELECT key, etag, delivery_id, outcome FROM manifests WHERE org_id = $1 AND connect_id = $2 AND key = $3",
         );
-        let rows = select.bind(key(org)).bind(connect.as_ref()).fetch_all(&self.pool).await?;
-        rows.iter().map(read_manifest).collect()
+        let select = select.bind(key(org)).bind(connect.as_ref()).bind(manifest);
+        select.fetch_optional(&self.pool).await?.as_ref().map(read_manifest).transpose()
     }
 }
 
@@ -341,11 +346,12 @@ mod tests {
             outcome: ManifestOutcome::Failed,
         };
         store.remember_manifest((org, &connect), &seen).await.unwrap();
-        assert_eq!(store.seen_manifests(org, &connect).await.unwrap(), [seen.clone()]);
+        assert_eq!(store.seen_manifest(org, &connect, &seen.key).await.unwrap().as_ref(), Some(&seen));
         seen = SeenManifest { etag: "2".into(), delivery_id: delivery("2"), outcome: ManifestOutcome::Settled, ..seen };
         store.remember_manifest((org, &connect), &seen).await.unwrap();
-        assert_eq!(store.seen_manifests(org, &connect).await.unwrap(), [seen]);
+        assert_eq!(store.seen_manifest(org, &connect, &seen.key).await.unwrap().as_ref(), Some(&seen));
         let other = store.create_org("Other").await.unwrap().id;
-        assert_eq!(store.seen_manifests(other, &connect).await.unwrap(), []);
+        assert_eq!(store.seen_manifest(other, &connect, &seen.key).await.unwrap(), None);
+        assert_eq!(store.seen_manifest(org, &connect, "cur/other.json").await.unwrap(), None);
     }
 }
