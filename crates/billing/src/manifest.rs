@@ -93,6 +93,11 @@ impl LegacyManifest {
         })
     }
 
+    /// The manifest's own key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the format is one that is read here, and every file lies inside `path`.
     pub fn readable(&self, path: &BucketPath) -> Result<(), ManifestError> {
         let refuse = |reason: String| Err(ManifestError { key: self.key.clone(), reason });

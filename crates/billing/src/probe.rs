@@ -25,6 +25,15 @@ impl<T> Probe<T> {
         }
     }
 
+    /// The same probe with its answer turned into another.
+    pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Probe<U> {
+        match self {
+            Self::Granted(answer) => Probe::Granted(turn(answer)),
+            Self::Refused(refusal) => Probe::Refused(refusal),
+            Self::NotAsked(why) => Probe::NotAsked(why),
+        }
+    }
+
     /// The refusal, if there is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

@@ -1,0 +1,203 @@
+//! The step `connect`: from what a customer sends to a stored connection, or to everything that has to be mended.
+
+use billing::checks::{Report, State, refuse_malformed_role};
+use billing::connection::{BillConnect, Candidate, Origin};
+use billing::names::{BillConnectId, NameError, OrgId, SessionName};
+use time::OffsetDateTime;
+
+use crate::App;
+use crate::error::AppError;
+use crate::store::StoreError;
+
+/// What a customer sends to connect a role, as it came.
+#[derive(Debug, Clone)]
+pub struct ConnectRequest {
+    /// The org of the token.
+    pub org: OrgId,
+    /// The payer account.
+    pub account: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// The path in the bucket.
+    pub path: String,
+    /// The role's ARN.
+    pub role_arn: String,
+    /// The name for our sessions; a default if absent.
+    pub session_name: Option<String>,
+    /// An external id; only the org's own is accepted.
+    pub external_id: Option<String>,
+    /// The first month to read, `YYYY-MM`.
+    pub effective_from: Option<String>,
+    /// Which generation of the API it came in by.
+    pub origin: Origin,
+}
+
+/// A field of a request, whatever the API generation calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Field {
+    Account,
+    Bucket,
+    Path,
+    SessionName,
+    ExternalId,
+    EffectiveFrom,
+}
+
+/// A field that cannot be what it was given as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// Which field.
+    pub field: Field,
+    /// What is wrong with it and what it should look like.
+    pub message: String,
+}
+
+/// Why a connection was not made. Nothing is stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Fields that cannot be what they were given as: all of them.
+    #[error("{}", .0.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
+    /// The org has connected this account already.
+    #[error("`{0}` is connected already; change it with PATCH, or delete it first")]
+    Conflict(BillConnectId),
+    /// A required claim does not hold.
+    #[error("the connection failed its checks: {}", .0.problems().join("; "))]
+    Refused(Box<Report>),
+    /// AWS's answers do not suffice to judge.
+    #[error("the connection could not be proven now: {}", .0.problems().join("; "))]
+    Undecided(Box<Report>),
+    /// A fault on our side.
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+impl App {
+    /// Proves the connection and stores it; it is read from soon after.
+    pub async fn connect(&self, request: ConnectRequest) -> Result<BillConnect, ConnectError> {
+        let (origin, candidate) = (request.origin, candidate(&request)?);
+        let taken = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
+        if taken.is_some() {
+            return Err(ConnectError::Conflict(candidate.id()));
+        }
+        let report = self.check(&candidate).await?;
+        let connect = match (report.state(), report.region().cloned()) {
+            (State::Verified | State::Waiting, Some(region)) => {
+                let now = OffsetDateTime::now_utc();
+                BillConnect { candidate, region, origin, created_at: now, updated_at: now }
+            }
+            (State::Refused, _) => return Err(ConnectError::Refused(Box::new(report))),
+            _ => return Err(ConnectError::Undecided(Box::new(report))),
+        };
+        match self.store.insert_connect(&connect, &report).await {
+            Ok(()) => {}
+            // Two requests for the same account passed their checks at the same time: one of them comes second.
+            Err(StoreError::Conflict(id)) => return Err(ConnectError::Conflict(id)),
+            Err(error) => return Err(AppError::from(error).into()),
+        }
+        tracing::info!(org = %connect.candidate.org, connect = %connect.candidate.id(), state = ?report.state(), "connected");
+        self.wake.notify_one();
+        Ok(connect)
+    }
+
+    /// Judges what a customer would send, and stores nothing.
+    pub async fn dry_run(&self, request: &ConnectRequest) -> Result<Report, ConnectError> {
+        match candidate(request) {
+            Ok(candidate) => Ok(self.check(&candidate).await?),
+            Err(ConnectError::Refused(report)) => Ok(*report),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The org's bill connects, oldest first.
+    pub async fn bill_connects(&self, org: OrgId) -> Result<Vec<BillConnect>, AppError> {
+        Ok(self.store.connects(org).await?)
+    }
+
+    /// One bill connect of the org.
+    pub async fn bill_connect(&self, org: OrgId, id: &BillConnectId) -> Result<BillConnect, AppError> {
+        self.store.connect(org, id).await?.ok_or_else(|| AppError::NotFound(id.clone()))
+    }
+}
+
+/// Parses every field and names all that are wrong.
+fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
+    let mut wrong = Vec::new();
+    let account = keep(Field::Account, request.account.parse(), &mut wrong);
+    let bucket = keep(Field::Bucket, request.bucket.parse(), &mut wrong);
+    let path = keep(Field::Path, request.path.parse(), &mut wrong);
+    let session_name = request.session_name.as_deref().map_or_else(|| Ok(SessionName::default()), str::parse);
+    let session_name = keep(Field::SessionName, session_name, &mut wrong);
+    let effective_from = request.effective_from.as_deref().map(str::parse).transpose();
+    let effective_from = keep(Field::EffectiveFrom, effective_from, &mut wrong);
+    if request.external_id.as_deref().is_some_and(|given| given != request.org.external_id().as_ref()) {
+        let message = "the external id is not one that this org was given; leave it out to use the org's own".to_owned();
+        wrong.push(FieldError { field: Field::ExternalId, message });
+    }
+    let (Some(account), Some(bucket), Some(path), Some(session_name), Some(effective_from), true) =
+        (account, bucket, path, session_name, effective_from, wrong.is_empty())
+    else {
+        return Err(ConnectError::Invalid(wrong));
+    };
+    let role = request.role_arn.parse().map_err(|error| {
+        ConnectError::Refused(Box::new(refuse_malformed_role(&error, OffsetDateTime::now_utc())))
+    })?;
+    Ok(Candidate { org: request.org, account, bucket, path, role, session_name, effective_from })
+}
+
+/// The parsed value, or `None` with the error kept.
+fn keep<T>(field: Field, parsed: Result<T, NameError>, wrong: &mut Vec<FieldError>) -> Option<T> {
+    parsed.map_err(|error| wrong.push(FieldError { field, message: error.to_string() })).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> ConnectRequest {
+        ConnectRequest {
+            org: "123456".parse().unwrap(),
+            account: "123456789012".into(),
+            bucket: "acme-bills".into(),
+            path: "/P/".into(),
+            role_arn: "arn:aws:iam::123456789012:role/billing".into(),
+            session_name: None,
+            external_id: None,
+            effective_from: Some("2026-01".into()),
+            origin: Origin::Optima,
+        }
+    }
+
+    #[test]
+    fn a_request_becomes_a_candidate() {
+        let candidate = candidate(&request()).unwrap();
+        assert_eq!((candidate.path.as_ref(), candidate.session_name.as_ref()), ("P", "flexera-finops"));
+        let own = ConnectRequest { external_id: Some("123456".into()), ..request() };
+        assert!(super::candidate(&own).is_ok());
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let wrong = ConnectRequest {
+            account: "1".into(),
+            bucket: "B".into(),
+            path: "..".into(),
+            session_name: Some("a b".into()),
+            external_id: Some("654321".into()),
+            effective_from: Some("soon".into()),
+            ..request()
+        };
+        let Err(ConnectError::Invalid(fields)) = candidate(&wrong) else { panic!("it was taken") };
+        let fields: Vec<Field> = fields.into_iter().map(|error| error.field).collect();
+        use Field::{Account, Bucket, EffectiveFrom, ExternalId, Path, SessionName};
+        assert_eq!(fields, [Account, Bucket, Path, SessionName, EffectiveFrom, ExternalId]);
+    }
+
+    #[test]
+    fn a_role_that_is_none_gives_a_report() {
+        let wrong = ConnectRequest { role_arn: "arn:aws:iam::123456789012:user/me".into(), ..request() };
+        let Err(ConnectError::Refused(report)) = candidate(&wrong) else { panic!("it was taken") };
+        assert!(report.problems()[0].contains("role-arn-well-formed"));
+    }
+}

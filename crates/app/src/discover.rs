@@ -1,0 +1,136 @@
+//! The step `discover`: looks at every month's manifest, cheaply, and says what has been delivered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use billing::connection::VerifiedConnection;
+use billing::delivery::{DeliveryHead, DeliveryId, PartHead};
+use billing::layout::{manifest_of, report_name};
+use billing::manifest::{LegacyManifest, ManifestError};
+use billing::period::BillingPeriod;
+use billing::probe::{Level, ObjectHead, ObjectText, Probe};
+
+use crate::App;
+use crate::error::AppError;
+use crate::store::ManifestOutcome;
+use crate::walk::{Place, WalkError, walk};
+
+/// A month's manifest that wants to be looked at: new, changed, or not loaded the last time.
+#[derive(Debug)]
+pub struct Discovered {
+    /// The month.
+    pub period: BillingPeriod,
+    /// The manifest's key.
+    pub manifest_key: String,
+    /// The manifest's `ETag`.
+    pub manifest_etag: String,
+    /// The delivery that it describes, or why it cannot be used.
+    pub delivery: Result<DeliveryHead, AppError>,
+}
+
+impl App {
+    /// Finds the deliveries that have not been settled yet, newest month first. Unchanged manifests are not read again.
+    ///
+    /// One month's bad manifest is that month's error and keeps no other month back.
+    pub async fn discover(&self, connection: &VerifiedConnection) -> Result<Vec<Discovered>, AppError> {
+        let (candidate, region) = (connection.candidate(), connection.region());
+        let place = Place { aws: self.aws.as_ref(), candidate, region };
+        let top = place.list(&candidate.path.prefix()).await?;
+        let reports = walk(place, top).await.map_err(|error| match error {
+            WalkError::Refused(refusal) => AppError::Aws(refusal),
+            too_many @ WalkError::TooMany(_) => AppError::Invalid(too_many.to_string()),
+        })?;
+        if reports.len() > 1 {
+            let folders: Vec<&str> = reports.keys().map(String::as_str).collect();
+            let folders = folders.join("`, `");
+            return Err(AppError::Invalid(format!("several reports lie below the path: `{folders}`; connect the path of one")));
+        }
+        let seen = self.store.seen_manifests(candidate.org, &candidate.id()).await?;
+        let settled: BTreeSet<(&str, &str)> = seen
+            .iter()
+            .filter(|manifest| manifest.outcome == ManifestOutcome::Settled)
+            .map(|manifest| (manifest.key.as_str(), manifest.etag.as_str()))
+            .collect();
+        let mut found = Vec::new();
+        let Some((report, months)) = reports.into_iter().next() else { return Ok(found) };
+        for (period, prefix) in months.into_iter().rev() {
+            if candidate.effective_from.is_some_and(|first| period < first) {
+                continue;
+            }
+            let level = place.list(&prefix).await?;
+            let Some(manifest) = manifest_of(&report, &level) else { continue };
+            if !settled.contains(&(manifest.key.as_str(), manifest.etag.as_str())) {
+                let delivery = self.delivery(place, (&report, period), (manifest, &level)).await;
+                let (manifest_key, manifest_etag) = (manifest.key.clone(), manifest.etag.clone());
+                found.push(Discovered { period, manifest_key, manifest_etag, delivery });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn delivery(
+        &self,
+        place: Place<'_>,
+        (report, period): (&str, BillingPeriod),
+        (head, level): (&ObjectHead, &Level),
+    ) -> Result<DeliveryHead, AppError> {
+        let text = match place.aws.read_small(place.candidate, place.region, &head.key).await {
+            Probe::Granted(text) => text,
+            Probe::Refused(refusal) => return Err(AppError::Aws(refusal)),
+            Probe::NotAsked(why) => return Err(AppError::Invalid(why.to_owned())),
+        };
+        let manifest = acceptable(place, (report, period), &text)?;
+        let parts = pin(place, &manifest, level).await?;
+        Ok(DeliveryHead {
+            connect: place.candidate.id(),
+            payer: place.candidate.account.clone(),
+            period,
+            delivery_id: DeliveryId::of(&text.head.etag, &parts),
+            report_name: report_name(report).to_owned(),
+            manifest_key: head.key.clone(),
+            columns: manifest.column_names(),
+            parts,
+            made_at: text.head.modified,
+        })
+    }
+}
+
+/// The manifest, if it is one of this connection's, of this month, in a readable format.
+fn acceptable(place: Place<'_>, (report, period): (&str, BillingPeriod), text: &ObjectText) -> Result<LegacyManifest, AppError> {
+    let key = &text.head.key;
+    let manifest = LegacyManifest::parse(key, &text.body)?;
+    manifest.readable(&place.candidate.path)?;
+    let refuse = |reason: String| Err(AppError::Manifest(ManifestError { key: key.clone(), reason }));
+    if manifest.period != period {
+        return refuse(format!("it says that it bills {}, but lies in the folder of {period}; it is not read", manifest.period));
+    }
+    if manifest.account != place.candidate.account.as_ref() {
+        let (its, ours) = (&manifest.account, &place.candidate.account);
+        return refuse(format!("it bills account {its}, but the connection is for {ours}; it is not read"));
+    }
+    // A part beside another report's folder would be another report's bill.
+    let folder = if report.is_empty() { String::new() } else { format!("{report}/") };
+    match manifest.report_keys.iter().find(|part| !part.starts_with(&folder)) {
+        Some(part) => refuse(format!("it lists `{part}`, which lies outside its report's folder `{report}`; it is not read")),
+        None => Ok(manifest),
+    }
+}
+
+/// Pins every part that the manifest lists by the `ETag` that a listing shows now.
+async fn pin(place: Place<'_>, manifest: &LegacyManifest, month: &Level) -> Result<Vec<PartHead>, AppError> {
+    let mut objects: BTreeMap<String, ObjectHead> = keyed(month);
+    let folder = |key: &str| key.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    let elsewhere: BTreeSet<String> =
+        manifest.report_keys.iter().filter(|key| !objects.contains_key(*key)).map(|key| folder(key)).collect();
+    for prefix in elsewhere {
+        objects.extend(keyed(&place.list(&prefix).await?));
+    }
+    let part = |key: &String| match objects.get(key) {
+        Some(object) => Ok(PartHead { key: key.clone(), etag: object.etag.clone(), size: object.size }),
+        None => Err(AppError::PartMissing { manifest: manifest.key().to_owned(), key: key.clone() }),
+    };
+    manifest.report_keys.iter().map(part).collect()
+}
+
+fn keyed(level: &Level) -> BTreeMap<String, ObjectHead> {
+    level.objects.iter().map(|object| (object.key.clone(), object.clone())).collect()
+}
