@@ -1,8 +1,8 @@
 //! Who uses what: accounts, the entities that bill them, their invoices, and the words that people type into tags.
 
-use crate::catalogue::Product;
 use crate::cells::Cells;
 use crate::column::Col;
+use crate::product::Product;
 use crate::rng::Rng;
 use crate::spec::Spec;
 

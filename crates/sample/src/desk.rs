@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::account::{Account, Bill, Invoices, entities};
-use crate::catalogue::{Product, Region};
+use crate::catalogue::Region;
 use crate::cells::Cells;
 use crate::column::Col;
 use crate::dec::Dec;
@@ -11,6 +11,7 @@ use crate::error::SampleError;
 use crate::line::{Kind, LineType, Money};
 use crate::month::Month;
 use crate::plan::Plan;
+use crate::product::Product;
 use crate::rng::Rng;
 use crate::spec::Spec;
 

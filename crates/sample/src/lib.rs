@@ -47,6 +47,7 @@ mod month;
 mod oneoff;
 mod part;
 mod plan;
+mod product;
 mod reservation;
 mod rng;
 mod savings_plan;

@@ -1,14 +1,13 @@
 //! Lines that a month has once: fees, credits, refunds, discounts, a flat-rate subscription, a seller's contract.
 
 use crate::account::Bill;
-use crate::catalogue::{
-    CLOUDFRONT, COMPUTE_PLANS, EC2, LAMBDA, MARKETPLACE_LOGS, Product, RDS, REGIONS, REGISTRAR, S3, SUPPORT,
-};
+use crate::catalogue::REGIONS;
 use crate::column::Col;
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
 use crate::line::{LineType, Money};
+use crate::product::{CLOUDFRONT, COMPUTE_PLANS, EC2, LAMBDA, MARKETPLACE_LOGS, Product, RDS, REGISTRAR, S3, SUPPORT};
 
 /// At most so many lines a month come from here and from commitments apart from their slots.
 pub(crate) const MOST_LINES: u64 = 24;

@@ -1,13 +1,14 @@
 //! Reservations: bought (`Fee`), paid by the month (`RIFee`), and used or not (`DiscountedUsage`).
 
 use crate::account::Bill;
-use crate::catalogue::{CACHE, EC2, Product, RDS, REGIONS, Region};
+use crate::catalogue::{REGIONS, Region};
 use crate::column::Col;
 use crate::compute::{self, Instance};
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
 use crate::line::{Kind, LineType, Money};
+use crate::product::{CACHE, EC2, Product, RDS};
 
 /// How much of a commitment gets used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

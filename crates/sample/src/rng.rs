@@ -1,5 +1,7 @@
 //! A small deterministic random number generator (splitmix64): the same seed gives the same bill on every machine.
 
+use std::fmt::Write as _;
+
 /// Not for secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
@@ -46,7 +48,7 @@ impl Rng {
     pub(crate) fn hex(&mut self, digits: usize) -> String {
         let mut text = String::with_capacity(digits + 16);
         while text.len() < digits {
-            text.push_str(&format!("{:016x}", self.next()));
+            write!(text, "{:016x}", self.next()).expect("memory takes every digit");
         }
         text.truncate(digits);
         text

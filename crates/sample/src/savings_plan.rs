@@ -1,12 +1,13 @@
 //! Savings plans: bought, paid, used and negated.
 
 use crate::account::Bill;
-use crate::catalogue::{COMPUTE_PLANS, EC2, ECS, LAMBDA, Product, REGIONS, Region};
+use crate::catalogue::{REGIONS, Region};
 use crate::column::Col;
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
 use crate::line::{LineType, Money};
+use crate::product::{COMPUTE_PLANS, EC2, ECS, LAMBDA, Product};
 use crate::reservation::Habit;
 
 struct SavingsPlan {

@@ -1,12 +1,12 @@
 //! What closes a month: enterprise and private-rate discounts on what was spent, then tax on what is left.
 
 use crate::account::Bill;
-use crate::catalogue::{CLOUDWATCH, EC2, LAMBDA, Product, RDS, S3};
 use crate::column::Col;
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
 use crate::line::{LineType, Money};
+use crate::product::{CLOUDWATCH, EC2, LAMBDA, Product, RDS, S3};
 
 const DISCOUNTED: [(LineType, &Product, Dec, &str); 3] = [
     (LineType::EdpDiscount, &EC2, Dec::of("0.09"), "Enterprise program discount, 9%"),
@@ -25,10 +25,8 @@ pub(crate) fn write(desk: &mut Desk<'_>) -> Result<(), SampleError> {
             line(desk, (line_type, account, product), (amount, text))?;
         }
         for product in TAXED {
-            let (rate, name) = match desk.accounts[account].is_european() {
-                true => (Dec::of("0.2"), "VAT"),
-                false => (Dec::of("0.0825"), "USSalesTax"),
-            };
+            let european = desk.accounts[account].is_european();
+            let (rate, name) = if european { (Dec::of("0.2"), "VAT") } else { (Dec::of("0.0825"), "USSalesTax") };
             let amount = spent(desk, (account, product)).times(rate).to_cents();
             let text = format!("{name} for product code {}", product.code);
             line(desk, (LineType::Tax, account, product), (amount, &text))?;

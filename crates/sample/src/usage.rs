@@ -1,12 +1,13 @@
 //! Metered usage by the hour, with pods and marketplace usage among it.
 
 use crate::account::{Bill, HOSTILE};
-use crate::catalogue::{EKS, MARKETPLACE_LOGS, OFFERS, Offer, Quantity, REGIONS, Region, Resource};
+use crate::catalogue::{OFFERS, Offer, Quantity, REGIONS, Region, Resource};
 use crate::column::Col;
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
 use crate::line::{Kind, LineType, Money};
+use crate::product::{EKS, MARKETPLACE_LOGS};
 use crate::rng::Rng;
 
 /// Every so many lines one is about a pod, and one was sold by a marketplace seller.
@@ -90,6 +91,7 @@ fn quantity(rng: &mut Rng, quantity: Quantity) -> Dec {
             let most = rng.pick(&[1, 900, 250_000]);
             Dec::whole(1 + rng.below(most))
         }
+        Quantity::Items => Dec::whole(1 + rng.below(40)),
     }
 }
 
@@ -129,15 +131,11 @@ fn describe(desk: &mut Desk<'_>, offer: &Offer, (rate, region): (Dec, &Region)) 
     let hostile = desk.rng.once_in(60).then(|| desk.rng.pick(&HOSTILE));
     let mark = Rng::new(7, u64::try_from(offer.usage[0].len() + region.prefix.len()).expect("short")).next();
     let cells = &mut desk.cells;
-    match hostile {
-        Some(text) => cells.set(Col::LineItemDescription, text),
-        None => {
-            let [usage, _, unit, _] = offer.usage;
-            cells.set_format(
-                Col::LineItemDescription,
-                format_args!("${rate} per {unit}, {usage} in {}", region.location),
-            );
-        }
+    if let Some(text) = hostile {
+        cells.set(Col::LineItemDescription, text);
+    } else {
+        let [usage, _, unit, _] = offer.usage;
+        cells.set_format(Col::LineItemDescription, format_args!("${rate} per {unit}, {usage} in {}", region.location));
     }
     cells.set(Col::PricingTerm, "OnDemand");
     cells.set_format(Col::ProductSku, format_args!("{mark:016X}"));
