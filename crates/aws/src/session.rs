@@ -1,0 +1,207 @@
+//! Sessions in customers' roles: opened by `AssumeRole`, scoped to one bucket and path, kept until shortly before they end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::config::Credentials;
+use billing::bucket::{BucketName, BucketPath};
+use billing::connection::{Candidate, Presented};
+use billing::names::{BillConnectId, OrgId};
+use billing::policy;
+use billing::probe::{Caller, Probe, Refusal, RefusalKind};
+use billing::role::RoleArn;
+
+use crate::client::{AwsClient, caller, retry_name};
+use crate::operation::Operation;
+use crate::refusal::{Question, Signer};
+
+/// How long a session lasts, in seconds: the most that every role allows.
+const LIFETIME: i32 = 3600;
+
+/// How long before its end a session is no longer used: longer than any one call and its retries take.
+const MARGIN: Duration = Duration::from_secs(300);
+
+/// What a session may be reused for: everything that decides whose it is and what it may see.
+///
+/// Never the role alone. Two orgs that name the same role must each prove their own external id, and a session that was
+/// scoped to one path must not serve another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Scope {
+    org: OrgId,
+    connect: BillConnectId,
+    role: RoleArn,
+    bucket: BucketName,
+    path: BucketPath,
+    name: String,
+}
+
+impl Scope {
+    fn of(candidate: &Candidate) -> Self {
+        Self {
+            org: candidate.org,
+            connect: candidate.id(),
+            role: candidate.role.clone(),
+            bucket: candidate.bucket.clone(),
+            path: candidate.path.clone(),
+            name: candidate.session_name.to_string(),
+        }
+    }
+}
+
+/// The place of one session. Held while it is being opened, so that a connection opens one at a time.
+type Slot = Arc<tokio::sync::Mutex<Option<Credentials>>>;
+
+/// The sessions that are open, by what they may be used for.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    slots: Mutex<HashMap<Scope, Slot>>,
+}
+
+impl Sessions {
+    fn slot(&self, scope: Scope) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ended sessions go when a new place is made, so that the map is no larger than the connections of the last hour.
+        if !slots.contains_key(&scope) {
+            slots.retain(|_, slot| {
+                Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|held| held.as_ref().is_some_and(is_fresh))
+            });
+        }
+        slots.entry(scope).or_default().clone()
+    }
+
+    /// Makes the next call in this scope open a session anew.
+    pub(crate) async fn forget(&self, candidate: &Candidate) {
+        *self.slot(Scope::of(candidate)).lock().await = None;
+    }
+}
+
+fn is_fresh(session: &Credentials) -> bool {
+    session.expiry().is_some_and(|end| end > SystemTime::now() + MARGIN)
+}
+
+impl AwsClient {
+    /// Tries to assume the candidate's role, always anew, presenting what is given as external id.
+    ///
+    /// With the right id, the session is asked who it is and kept for the calls that follow. With none or a wrong one, a
+    /// session that AWS gives nevertheless is thrown away unused: that it was given is the answer.
+    pub async fn assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Probe<Caller> {
+        self.try_assume(candidate, presented).await.map_err(|refusal| *refusal).into()
+    }
+
+    async fn try_assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Result<Caller, Box<Refusal>> {
+        let (session, arn) = self.open_session(candidate, presented).await?;
+        let Presented::Right(_) = presented else {
+            return Ok(Caller { account: candidate.role.account().to_string(), arn });
+        };
+        let who = caller(&self.sts_as(candidate, session.clone()), Signer::Session, candidate.role.as_ref()).await?;
+        *self.sessions.slot(Scope::of(candidate)).lock().await = Some(session);
+        Ok(who)
+    }
+
+    /// The credentials of a session in the candidate's role: the one that is open, or a new one shortly before it ends.
+    pub(crate) async fn session(&self, candidate: &Candidate) -> Result<Credentials, Box<Refusal>> {
+        let slot = self.sessions.slot(Scope::of(candidate));
+        let mut held = slot.lock().await;
+        if let Some(session) = held.as_ref().filter(|session| is_fresh(session)) {
+            return Ok(session.clone());
+        }
+        let external_id = candidate.external_id();
+        let (session, _) = self.open_session(candidate, Presented::Right(&external_id)).await?;
+        *held = Some(session.clone());
+        Ok(session)
+    }
+
+    /// Asks STS for a session: its credentials and the ARN that it acts as.
+    async fn open_session(
+        &self,
+        candidate: &Candidate,
+        presented: Presented<'_>,
+    ) -> Result<(Credentials, String), Box<Refusal>> {
+        let question = Question {
+            operation: Operation::AssumeRole,
+            resource: candidate.role.to_string(),
+            signer: Signer::Operator,
+        };
+        let scope = policy::session_policy(candidate.partition(), &candidate.bucket, &candidate.path);
+        let client = self.sts(candidate.partition(), retry_name(candidate));
+        // No tags and no source identity: the trust policy that we publish grants `sts:AssumeRole` alone.
+        let answer = client
+            .assume_role()
+            .role_arn(candidate.role.as_ref())
+            .role_session_name(candidate.session_name.as_ref())
+            .set_external_id(presented.text().map(str::to_owned))
+            .policy(scope.to_string())
+            .duration_seconds(LIFETIME)
+            .send()
+            .await
+            .map_err(|error| question.refused(&error))?;
+        let arn = answer.assumed_role_user().map(|user| user.arn().to_owned()).unwrap_or_default();
+        let Some(given) = answer.credentials() else {
+            let message = "STS granted the role and sent no credentials";
+            return Err(Box::new(question.failed(RefusalKind::Invalid, "NoSessionCredentials", message)));
+        };
+        let end = SystemTime::try_from(*given.expiration()).ok();
+        let token = Some(given.session_token().to_owned());
+        let session = Credentials::new(given.access_key_id(), given.secret_access_key(), token, end, "AssumeRole");
+        Ok((session, arn))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(org: &str, path: &str) -> Candidate {
+        Candidate {
+            org: org.parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+            bucket: "acme-bills".parse().unwrap(),
+            path: path.parse().unwrap(),
+            role: "arn:aws:iam::123456789012:role/finops".parse().unwrap(),
+            session_name: billing::names::SessionName::default(),
+            effective_from: None,
+        }
+    }
+
+    fn lasting(seconds: u64) -> Credentials {
+        let end = SystemTime::now() + Duration::from_secs(seconds);
+        Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), Some(end), "test")
+    }
+
+    #[test]
+    fn a_session_serves_one_org_and_one_path() {
+        let sessions = Sessions::default();
+        let mine = sessions.slot(Scope::of(&candidate("100001", "bills")));
+        *mine.try_lock().unwrap() = Some(lasting(3600));
+        let same = sessions.slot(Scope::of(&candidate("100001", "bills")));
+        assert!(Arc::ptr_eq(&mine, &same));
+        for other in [candidate("100002", "bills"), candidate("100001", "other")] {
+            assert!(sessions.slot(Scope::of(&other)).try_lock().unwrap().is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_not_used_up_to_its_last_moment() {
+        assert!(is_fresh(&lasting(3600)));
+        assert!(!is_fresh(&lasting(MARGIN.as_secs() - 1)));
+        assert!(
+            !is_fresh(&Credentials::new("AKIDEXAMPLE", "secret", None, None, "test")),
+            "a session without an end is none"
+        );
+    }
+
+    #[test]
+    fn ended_sessions_leave_the_cache() {
+        let sessions = Sessions::default();
+        for (org, seconds) in [("100001", 1), ("100002", 3600)] {
+            let slot = sessions.slot(Scope::of(&candidate(org, "")));
+            *slot.try_lock().unwrap() = Some(lasting(seconds));
+        }
+        sessions.slot(Scope::of(&candidate("100003", "")));
+        let slots = sessions.slots.lock().unwrap();
+        let mut orgs: Vec<String> = slots.keys().map(|scope| scope.org.to_string()).collect();
+        orgs.sort();
+        assert_eq!(orgs, ["100002", "100003"]);
+    }
+}
