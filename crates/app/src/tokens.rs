@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use crate::App;
 use crate::store::{AccessToken, RefreshToken, Store, StoreError, TokenHash, TokenId};
 
 /// What a token may do.
@@ -59,15 +60,6 @@ pub struct Principal {
     pub role: Role,
 }
 
-/// A new refresh token. Its text is nowhere else: who loses it makes another.
-#[derive(Debug)]
-pub struct NewRefreshToken {
-    /// Its number, for revoking it.
-    pub id: TokenId,
-    /// Its text.
-    pub token: SecretString,
-}
-
 /// What a refresh token was exchanged for.
 #[derive(Debug)]
 pub struct Grant {
@@ -99,18 +91,44 @@ const ACCESS: &str = "bca_";
 const LENGTH: usize = 32;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Makes a refresh token for `org`.
-pub(crate) async fn create(store: &Store, org: OrgId, role: Role) -> Result<NewRefreshToken, TokenError> {
+impl App {
+    /// Makes a refresh token for `org`. Its text is nowhere else: who loses it makes another.
+    pub async fn create_refresh_token(&self, org: OrgId, role: Role) -> Result<SecretString, TokenError> {
+        create(self.store(), org, role).await
+    }
+
+    /// Exchanges a refresh token for an access token that holds for `lifetime`.
+    pub async fn exchange(&self, refresh: &SecretString, lifetime: Duration) -> Result<Grant, TokenError> {
+        exchange(self.store(), refresh, (OffsetDateTime::now_utc(), lifetime)).await
+    }
+
+    /// Whom the access token `text` speaks for.
+    pub async fn authenticate(&self, text: &str) -> Result<Principal, TokenError> {
+        authenticate(self.store(), text, OffsetDateTime::now_utc()).await
+    }
+
+    /// The org's refresh tokens, revoked ones too, oldest first.
+    pub async fn refresh_tokens(&self, org: OrgId) -> Result<Vec<RefreshToken>, TokenError> {
+        Ok(self.store().refresh_tokens(org).await?)
+    }
+
+    /// Revokes a refresh token of `org`, and with it every access token that came from it, at once.
+    /// Answers whether there was such a token that was not revoked yet.
+    pub async fn revoke_refresh_token(&self, org: OrgId, id: TokenId) -> Result<bool, TokenError> {
+        Ok(self.store().revoke_refresh_token(org, id).await?)
+    }
+}
+
+async fn create(store: &Store, org: OrgId, role: Role) -> Result<SecretString, TokenError> {
     if store.org(org).await?.is_none() {
         return Err(TokenError::NoSuchOrg(org));
     }
     let token = random(REFRESH)?;
-    let id = store.insert_refresh_token(org, role, hash(token.expose_secret())).await?;
-    Ok(NewRefreshToken { id, token })
+    store.insert_refresh_token(org, role, hash(token.expose_secret())).await?;
+    Ok(token)
 }
 
-/// Exchanges a refresh token for an access token that holds for `lifetime` from `now`.
-pub(crate) async fn exchange(
+async fn exchange(
     store: &Store,
     refresh: &SecretString,
     (now, lifetime): (OffsetDateTime, Duration),
@@ -123,8 +141,7 @@ pub(crate) async fn exchange(
     Ok(Grant { access_token, expires_in: lifetime })
 }
 
-/// Whom the access token `text` speaks for at `now`.
-pub(crate) async fn authenticate(store: &Store, text: &str, now: OffsetDateTime) -> Result<Principal, TokenError> {
+async fn authenticate(store: &Store, text: &str, now: OffsetDateTime) -> Result<Principal, TokenError> {
     let text = well_formed(text, ACCESS).ok_or(TokenError::Refused)?;
     let (org, role) = store.access_token(hash(text), now).await?.ok_or(TokenError::Refused)?;
     Ok(Principal { org, role })
@@ -170,9 +187,9 @@ mod tests {
     async fn a_refresh_token_gives_access_for_as_long_as_said() {
         let (store, _folder) = store().await;
         let org = store.create_org("Acme").await.unwrap().id;
-        let made = create(&store, org, Role::Viewer).await.unwrap();
+        let refresh = create(&store, org, Role::Viewer).await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let grant = exchange(&store, &made.token, (now, HOUR)).await.unwrap();
+        let grant = exchange(&store, &refresh, (now, HOUR)).await.unwrap();
         assert_eq!(grant.expires_in, HOUR);
         let access = grant.access_token.expose_secret();
         let principal = authenticate(&store, access, now + HOUR / 2).await.unwrap();
@@ -184,10 +201,10 @@ mod tests {
     async fn one_kind_of_token_is_not_the_other() {
         let (store, _folder) = store().await;
         let org = store.create_org("Acme").await.unwrap().id;
-        let made = create(&store, org, Role::Admin).await.unwrap();
+        let refresh = create(&store, org, Role::Admin).await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let access = exchange(&store, &made.token, (now, HOUR)).await.unwrap().access_token;
-        assert!(authenticate(&store, made.token.expose_secret(), now).await.is_err());
+        let access = exchange(&store, &refresh, (now, HOUR)).await.unwrap().access_token;
+        assert!(authenticate(&store, refresh.expose_secret(), now).await.is_err());
         assert!(exchange(&store, &access, (now, HOUR)).await.is_err());
     }
 
