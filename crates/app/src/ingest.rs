@@ -7,12 +7,16 @@ use billing::decide::{Decision, Published, decide};
 use billing::delivery::{DeliveryHead, DeliveryId};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
+use futures::{TryStreamExt, stream};
 use lake::Progress;
 
 use crate::App;
 use crate::discover::Discovered;
 use crate::error::AppError;
 use crate::store::{ImportStatus, ManifestOutcome, Outcome, SeenManifest};
+
+/// How many parts of a delivery are read side by side: two keep two cores busy, and memory is a constant a part.
+const PARTS_AT_ONCE: usize = 2;
 
 /// Watches an ingest as it goes.
 pub trait Watcher: Send + Sync {
@@ -128,11 +132,16 @@ impl App {
         watcher: &dyn Watcher,
     ) -> Result<Receipt, AppError> {
         let lake = self.lake.org(connection.candidate().org);
-        let mut staging = lake.stage(delivery).await?;
+        let staging = lake.stage(delivery).await?;
         watcher.begun(delivery, staging.progress());
-        for part in &delivery.parts {
+        let read = stream::iter(delivery.parts.iter().map(Ok)).try_for_each_concurrent(PARTS_AT_ONCE, |part| async {
             let bytes = self.aws.open(connection.candidate(), connection.region(), part).await?;
             staging.read_part(part, bytes).await?;
+            Ok::<(), AppError>(())
+        });
+        if let Err(error) = read.await {
+            staging.discard().await;
+            return Err(error);
         }
         let reconciled = staging.reconcile().await?;
         Ok(lake.publish(reconciled).await?)

@@ -1,2 +1,40 @@
-//! `billconnect`: the composition root.
-fn main() {}
+//! `billconnect`: the composition root. It alone reads the environment, prints, exits, and names the concrete AWS client.
+
+mod args;
+mod aws_account;
+mod commands;
+mod money;
+mod out;
+mod progress;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // Two TLS providers are linked; without a default one, the first connection would panic.
+    let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    debug_assert!(installed.is_ok(), "nothing installs a provider before main");
+    out::start_log(&args.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out::talk(&format!("error: the async runtime can't start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(args)) {
+        Ok(code) => code,
+        Err(error) => {
+            out::talk(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

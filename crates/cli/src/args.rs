@@ -1,0 +1,95 @@
+//! The command line: what can be asked, with the help that explains it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::commands::{check, costs, explain, ingest, org, receipts, sample_bill, serve, setup, token};
+
+/// From an AWS role to an exact, queryable bill.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  billconnect org create --name Acme                        make an org; its id is its external id
+  billconnect token create --org 123456789 --role admin     make a refresh token for it
+  billconnect setup aws --org 123456789 --bucket acme-bills print the policies and the request for the customer
+  billconnect serve                                         answer HTTP and read bills as AWS delivers them
+  billconnect costs --org 123456789 --by service            what it cost
+
+Data goes to stdout, talk to stderr; exit status 0 is success, 1 a failure, 2 a wrong command line.
+AWS credentials and region come from the usual places (AWS_PROFILE, AWS_ACCESS_KEY_ID, instance roles, …).";
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// The folder of the store and the lake; made if there is none.
+    #[arg(long, global = true, env = "BILLCONNECT_DATA", default_value = "billconnect-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// The principal that customers' trust policies name; by default, who the AWS credentials are.
+    #[arg(long, global = true, env = "BILLCONNECT_OPERATOR_PRINCIPAL", value_name = "ARN")]
+    pub operator_principal: Option<String>,
+    /// Where all of AWS answers instead of its own addresses: an emulator.
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    pub aws_endpoint_url: Option<String>,
+    /// What is logged to stderr, as `level` or `target=level,…`.
+    #[arg(long, global = true, env = "BILLCONNECT_LOG", default_value = "warn", value_name = "FILTER")]
+    pub log: String,
+    /// How log lines look.
+    #[arg(long, global = true, env = "BILLCONNECT_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer HTTP, and read bills as AWS delivers them.
+    Serve(serve::Args),
+    /// Make and list orgs.
+    #[command(subcommand)]
+    Org(org::Command),
+    /// Make, list and revoke refresh tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print what a customer needs to grant access.
+    #[command(subcommand)]
+    Setup(setup::Command),
+    /// Prove a connection without storing anything, or prove a stored one anew.
+    Check(check::Args),
+    /// Read what AWS has delivered and is not in the lake yet.
+    Ingest(ingest::Args),
+    /// Show costs.
+    Costs(costs::Args),
+    /// Show what each published month proved: files equal lake, to the last digit.
+    Receipts(receipts::Args),
+    /// Write a deterministic sample bill, and beside it the totals that a right reader must find.
+    SampleBill(sample_bill::Args),
+    /// Explain a check, or all of them.
+    Explain(explain::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        super::Args::command().debug_assert();
+    }
+}

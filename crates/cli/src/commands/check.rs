@@ -1,0 +1,94 @@
+//! `billconnect check`: proves a connection and shows every claim, with what to paste for those that fail.
+
+use std::process::ExitCode;
+
+use app::connect::ConnectRequest;
+use billing::checks::{Report, State, Verdict};
+use billing::connection::Origin;
+use billing::names::{BillConnectId, OrgId};
+
+use crate::args::Global;
+use crate::{out, world};
+
+/// Without `--connect`, nothing is stored: a dry run of what the connect request would prove.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit status 0 where every required claim holds, 1 where one does not or could not be proven.")]
+pub struct Args {
+    /// The org.
+    #[arg(long)]
+    org: OrgId,
+    /// A stored bill connect to prove anew.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["account", "bucket", "path", "role_arn"])]
+    connect: Option<BillConnectId>,
+    /// The payer account.
+    #[arg(long, required_unless_present = "connect")]
+    account: Option<String>,
+    /// The bucket.
+    #[arg(long, required_unless_present = "connect")]
+    bucket: Option<String>,
+    /// The path in the bucket.
+    #[arg(long, default_value = "")]
+    path: String,
+    /// The role.
+    #[arg(long, required_unless_present = "connect", value_name = "ARN")]
+    role_arn: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
+    let app = world::open(global).await?;
+    world::require_org(&app, args.org).await?;
+    let report = match &args.connect {
+        Some(id) => app.validation(args.org, id).await?.report,
+        None => app.dry_run(&request(&args)).await?,
+    };
+    if args.json {
+        out::json(&report)?;
+    } else {
+        show(&report);
+    }
+    let holds = matches!(report.state(), State::Verified | State::Waiting);
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn request(args: &Args) -> ConnectRequest {
+    ConnectRequest {
+        org: args.org,
+        account: args.account.clone().unwrap_or_default(),
+        bucket: args.bucket.clone().unwrap_or_default(),
+        path: args.path.clone(),
+        role_arn: args.role_arn.clone().unwrap_or_default(),
+        session_name: None,
+        external_id: None,
+        effective_from: None,
+        origin: Origin::Finops,
+    }
+}
+
+fn show(report: &Report) {
+    let mut table = out::table(&["", "check", "found"]);
+    for line in &report.checks {
+        let mark = match line.verdict {
+            Verdict::Passed => "✓",
+            Verdict::Failed => "✗",
+            Verdict::Skipped => "–",
+            Verdict::Unknown => "?",
+        };
+        table.add_row([mark, line.check.spec().name, &line.found]);
+    }
+    out::data(&table.to_string());
+    for line in report.checks.iter().filter(|line| !line.remedy.is_empty()) {
+        out::data(&format!("\nto mend {}: {}", line.check, line.remedy));
+        if let Some(words) = &line.aws {
+            out::data(&format!("AWS said: {}: {}", words.code, words.message));
+        }
+    }
+    out::talk(match report.state() {
+        State::Verified => "every required claim holds",
+        State::Waiting => "every required claim holds that can be proven before the first delivery",
+        State::Refused => "a required claim does not hold; `billconnect explain <check>` says more",
+        State::Undecided => "a required claim could not be proven now; try again",
+    });
+}

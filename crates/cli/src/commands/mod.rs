@@ -1,0 +1,33 @@
+//! The commands, one file each.
+
+pub mod check;
+pub mod costs;
+pub mod explain;
+pub mod ingest;
+pub mod org;
+pub mod receipts;
+pub mod sample_bill;
+pub mod serve;
+pub mod setup;
+pub mod token;
+
+use std::process::ExitCode;
+
+use crate::args::{Args, Command};
+
+/// Runs the command that was asked for.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let global = &args.global;
+    match args.command {
+        Command::Serve(args) => serve::run(global, args).await,
+        Command::Org(command) => org::run(global, command).await,
+        Command::Token(command) => token::run(global, command).await,
+        Command::Setup(command) => setup::run(global, command).await,
+        Command::Check(args) => check::run(global, args).await,
+        Command::Ingest(args) => ingest::run(global, args).await,
+        Command::Costs(args) => costs::run(global, args).await,
+        Command::Receipts(args) => receipts::run(global, args).await,
+        Command::SampleBill(args) => sample_bill::run(args),
+        Command::Explain(args) => explain::run(&args),
+    }
+}

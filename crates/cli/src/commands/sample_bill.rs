@@ -1,0 +1,85 @@
+//! `billconnect sample-bill`: writes a bill to try things on.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use billing::period::BillingPeriod;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use sample::{Mode, Month, Spec};
+
+use crate::{money, out};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  billconnect sample-bill --out /tmp/bill --first-month 2026-08 --months 3 --rows 20000\n\nThe same arguments give the same bytes.")]
+pub struct Args {
+    /// The folder to write to: `bucket/` as AWS lays it out, and `totals.json`.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Changes ids, quantities and choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The first month.
+    #[arg(long, default_value = "2026-08", value_name = "YYYY-MM")]
+    first_month: BillingPeriod,
+    /// How many months; the last one is open.
+    #[arg(long, default_value_t = 3)]
+    months: u32,
+    /// Rows a month.
+    #[arg(long, default_value_t = 20_000)]
+    rows: u64,
+    /// Usage accounts, the payer among them.
+    #[arg(long, default_value_t = 4)]
+    accounts: u32,
+    /// Files a month.
+    #[arg(long, default_value_t = 2)]
+    parts: u32,
+    /// How the report is delivered.
+    #[arg(long, default_value = "create-new")]
+    mode: Delivery,
+    /// The payer account.
+    #[arg(long, default_value = "123456789012")]
+    payer: String,
+    /// The bucket that the manifests name.
+    #[arg(long, default_value = "example-billing")]
+    bucket: String,
+    /// The path in the bucket.
+    #[arg(long, default_value = "billing/cur")]
+    path: String,
+    /// The report's name.
+    #[arg(long, default_value = "hourly-cost")]
+    report: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Delivery {
+    CreateNew,
+    Overwrite,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let first_month = Month { year: u16::try_from(args.first_month.year())?, month: args.first_month.month() };
+    let spec = Spec {
+        seed: args.seed,
+        first_month,
+        months: args.months,
+        rows_per_month: args.rows,
+        accounts: args.accounts,
+        parts: args.parts,
+        mode: match args.mode {
+            Delivery::CreateNew => Mode::CreateNew,
+            Delivery::Overwrite => Mode::Overwrite,
+        },
+        report_name: args.report,
+        path_prefix: args.path,
+        payer_account: args.payer,
+        bucket: args.bucket,
+    };
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} rows {eta}")?;
+    let bar = ProgressBar::new(args.rows * u64::from(args.months)).with_style(style);
+    let totals = sample::write(&spec, &args.out, &mut |progress| bar.set_position(progress.rows))?;
+    bar.finish_and_clear();
+    let rows = money::thousands(totals.overall.sums.rows.into());
+    out::talk(&format!("{rows} rows in `{}`; what a right reader must find is in totals.json", args.out.display()));
+    Ok(ExitCode::SUCCESS)
+}

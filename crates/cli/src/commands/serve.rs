@@ -1,0 +1,90 @@
+//! `billconnect serve`: answers HTTP, and reads bills as AWS delivers them.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use app::ingest::Unwatched;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::Global;
+use crate::{out, world};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Speaks plain HTTP: put a TLS-terminating proxy in front of anything but loopback.\nExample:\n  billconnect serve --listen 127.0.0.1:8080 --poll-interval 15m")]
+pub struct Args {
+    /// The address to listen on; port 0 picks a free one.
+    #[arg(long, env = "BILLCONNECT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// How often new deliveries are looked for: a number with `s`, `m` or `h`.
+    #[arg(long, env = "BILLCONNECT_POLL_INTERVAL", default_value = "15m", value_parser = duration)]
+    poll_interval: Duration,
+}
+
+pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
+    let app = Arc::new(world::open(global).await?);
+    let left = app.store().abort_running_imports("the process that was reading it ended; it is read again").await?;
+    if left > 0 {
+        tracing::info!(left, "imports were cut off by the last stop and are read again");
+    }
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("`{}` can't be listened on; name a free address with --listen", args.listen))?;
+    out::talk(&format!("listening on http://{}", listener.local_addr()?));
+    let router = api::router(Arc::clone(&app), api::HttpSettings::default());
+    tokio::select! {
+        served = api::serve(listener, router, stopped()) => served?,
+        () = app.poll(args.poll_interval, &Unwatched) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends when the process is asked to stop.
+async fn stopped() {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM can't be listened for");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration: it is a number with `s`, `m` or `h`, like `15m`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    match count.checked_mul(seconds) {
+        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_or_explained() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
+        for wrong in ["", "m", "15", "0s", "-1s", "15 m", "99999999999999999999h", "１s", "5é"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

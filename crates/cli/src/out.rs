@@ -1,0 +1,49 @@
+//! The printer: data on stdout, talk on stderr. Nothing else prints.
+
+use std::io::{IsTerminal, Write as _};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Global, LogFormat};
+
+/// Prints data.
+pub fn data(text: &str) {
+    // A reader that went away (`| head`) is no error worth a panic.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints data as JSON for programs.
+pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    data(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Prints talk.
+pub fn talk(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A table that fits the terminal; plain text where there is none.
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    if std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    table
+}
+
+/// Starts the log, on stderr.
+pub fn start_log(global: &Global) {
+    let filter = EnvFilter::try_new(&global.log).unwrap_or_else(|error| {
+        talk(&format!("warning: the log filter `{}` is not understood ({error}); logging warnings", global.log));
+        EnvFilter::new("warn")
+    });
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match global.log_format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Puts the rooms together from the command line's settings.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use app::store::Store;
+use app::{App, Settings};
+use aws::{AwsClient, AwsSettings};
+use billing::names::OrgId;
+use lake::{Lake, LakeSettings};
+
+use crate::args::Global;
+use crate::aws_account::Aws;
+
+/// Opens the store, the lake and AWS.
+pub async fn open(global: &Global) -> anyhow::Result<App> {
+    let folder = &global.data;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("the data folder `{}` can't be made; name another with --data", folder.display()))?;
+    let store = Store::open(&folder.join("billconnect.db")).await?;
+    let lake = Lake::open(&folder.join("lake"), LakeSettings::default())?;
+    let settings = AwsSettings { endpoint_url: global.aws_endpoint_url.clone(), ..AwsSettings::default() };
+    let aws = Arc::new(Aws(AwsClient::new(settings).await));
+    Ok(App::new(store, lake, aws, Settings { operator_principal: global.operator_principal.clone() }))
+}
+
+/// Fails, saying what to do, where there is no such org.
+pub async fn require_org(app: &App, org: OrgId) -> anyhow::Result<()> {
+    let known = app.store().org(org).await?.is_some();
+    anyhow::ensure!(known, "there is no org `{org}`; `billconnect org list` shows those there are");
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The test kit: a real emulator of AWS over the network, a customer's world in it, and the binary under test.
+
+pub mod admin;
+pub mod emulator;
+pub mod proxy;
+pub mod server;
+pub mod world;

@@ -1,0 +1,133 @@
+//! A proxy before the emulator that breaks what passes through it, as told: cut bodies, stalls, refusals, silence.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::emulator;
+
+/// What is to go wrong.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// The connection closes after so many bytes of the answer's body.
+    CutAfter(usize),
+    /// The connection stays open after so many bytes of the answer's body, and nothing more comes.
+    StallAfter(usize),
+    /// S3 asks to slow down, and the request never reaches it.
+    SlowDown,
+    /// No answer comes at all.
+    Silence,
+}
+
+/// A running proxy. It lives as long as the test's runtime.
+pub struct Proxy {
+    /// Where it listens.
+    pub url: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    planned: VecDeque<(String, Fault)>,
+    seen: Vec<String>,
+}
+
+impl Proxy {
+    /// Starts a proxy that lets everything pass.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = state.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                // A side that hangs up early is what these tests are about.
+                tokio::spawn(pass(client, shared.clone()));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// Plans a fault for the next request whose head contains `needle`; plans are used up in order.
+    pub fn plan(&self, needle: &str, fault: Fault) {
+        self.state.lock().expect("no panic holds it").planned.push_back((needle.to_owned(), fault));
+    }
+
+    /// The heads of the requests so far that contain `needle`.
+    pub fn seen(&self, needle: &str) -> Vec<String> {
+        let state = self.state.lock().expect("no panic holds it");
+        state.seen.iter().filter(|head| head.contains(needle)).cloned().collect()
+    }
+}
+
+/// One connection: one request, its answer, and what goes wrong with it.
+async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
+    let (head, body) = read_head(&mut client).await?;
+    let fault = {
+        let mut state = state.lock().expect("no panic holds it");
+        state.seen.push(head.clone());
+        let hit = state.planned.iter().position(|(needle, _)| head.contains(needle.as_str()));
+        hit.and_then(|index| state.planned.remove(index)).map(|(_, fault)| fault)
+    };
+    match fault {
+        Some(Fault::SlowDown) => return client.write_all(SLOW_DOWN.as_bytes()).await,
+        Some(Fault::Silence) => return hang(client).await,
+        _ => {}
+    }
+    let upstream = emulator::url().trim_start_matches("http://");
+    let mut server = TcpStream::connect(upstream).await?;
+    // One request a connection: the end of the answer is then the end of the stream.
+    let (line, rest) = head.split_once("\r\n").unwrap_or((&head, ""));
+    server.write_all(format!("{line}\r\nconnection: close\r\n{rest}").as_bytes()).await?;
+    server.write_all(&body).await?;
+    let missing = content_length(&head).saturating_sub(body.len()) as u64;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    tokio::io::copy(&mut (&mut from_client).take(missing), &mut to_server).await?;
+    match fault {
+        Some(Fault::CutAfter(bytes) | Fault::StallAfter(bytes)) => {
+            let (answer, first) = read_head(&mut from_server).await?;
+            to_client.write_all(answer.as_bytes()).await?;
+            let at_once = first.len().min(bytes);
+            to_client.write_all(&first[..at_once]).await?;
+            tokio::io::copy(&mut from_server.take((bytes - at_once) as u64), &mut to_client).await?;
+            to_client.flush().await?;
+            if matches!(fault, Some(Fault::StallAfter(_))) { hang(client).await } else { Ok(()) }
+        }
+        _ => tokio::io::copy(&mut from_server, &mut to_client).await.map(|_| ()),
+    }
+}
+
+/// Keeps a connection open and says nothing, longer than any patience of these tests.
+async fn hang(client: TcpStream) -> std::io::Result<()> {
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    drop(client);
+    Ok(())
+}
+
+/// Reads up to the blank line that ends a head; what was read of the body comes beside it.
+async fn read_head(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<(String, Vec<u8>)> {
+    let mut read = Vec::new();
+    loop {
+        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+            let body = read.split_off(end + 4);
+            return Ok((String::from_utf8_lossy(&read).into_owned(), body));
+        }
+        if stream.read_buf(&mut read).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn content_length(head: &str) -> usize {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    let mut lengths = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    lengths.next().and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
+}
+
+/// What S3 says when it is asked too often.
+const SLOW_DOWN: &str = "HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: 88\r\nconnection: close\r\n\r\n\
+    <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>\r\n";
