@@ -1,0 +1,60 @@
+# What a person runs. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+KIT := $(VENV)/.kit
+TESTS := $(VENV)/.tests
+BENCH_VENV := .bench/venv
+NEWER := import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=…")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(KIT) ## connect a customer, read its bill and answer costs, on this machine (ONCE=1: end when done)
+	@ONCE=$(ONCE) $(VENV)/bin/python demo/demo.py
+
+test: $(TESTS) ## run all tests
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --workspace --locked && cargo test --workspace --locked --doc; \
+	else \
+		cargo test --workspace --locked; \
+	fi
+
+bench: $(BENCH_VENV)/.bench ## measure ingest beside DuckDB, Polars and gunzip (ROWS=1000000, PARTS=4)
+	@$(BENCH_VENV)/bin/python bench/ingest.py
+
+lint: ## formatting and clippy; every warning is an error
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: ## write the pages that come from tables in the code
+	UPDATE_DOCS=1 cargo test --quiet -p billconnect-billing --lib committed_page
+
+clean: ## remove what the demo, the bench and the builds made
+	rm -rf .demo .bench $(VENV)
+	cargo clean
+
+# Each stamp is newer than the pinned list that it installed.
+$(KIT): kit/requirements.txt
+	@$(PYTHON) -c '$(NEWER)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what plays AWS ($<) into $(VENV) …" >&2
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(TESTS): crates/cli/tests/it/requirements.txt
+	@$(PYTHON) -c '$(NEWER)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what the tests need ($<) into $(VENV) …" >&2
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(BENCH_VENV)/.bench: bench/requirements.txt kit/requirements.txt
+	@$(PYTHON) -c '$(NEWER)'
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@echo "installing what the bench compares with ($<) into $(BENCH_VENV) …" >&2
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt -r kit/requirements.txt
+	@touch $@
