@@ -135,11 +135,7 @@ impl ObjectStore for DurableFolder {
         Ok(PutResult { e_tag: None, version: None })
     }
 
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let path = self.inner.path_to_filesystem(location)?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;
         Ok(Box::new(DurableUpload { inner, path }))

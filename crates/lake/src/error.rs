@@ -1,5 +1,7 @@
 //! What can go wrong in the lake.
 
+use std::collections::BTreeSet;
+
 use billing::cost_query::QueryProblem;
 use billing::names::BillConnectId;
 use billing::period::BillingPeriod;
@@ -26,6 +28,16 @@ pub enum LakeError {
         /// Where they don't agree.
         source: Disagreement,
     },
+    /// Not every file that the manifest lists was read whole, once.
+    #[error("`{connect}` `{period}` is not published: of its files {} not read whole, once", list(.keys))]
+    Unread {
+        /// The connection.
+        connect: BillConnectId,
+        /// The month.
+        period: BillingPeriod,
+        /// The files' keys.
+        keys: BTreeSet<String>,
+    },
     /// A sum of the files does not fit.
     #[error(transparent)]
     Overflow(#[from] SumOverflow),
@@ -41,7 +53,9 @@ pub enum LakeError {
     #[error("the question is wrong: {}", .0.iter().map(|problem| format!("`{}`: {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
     Question(Vec<QueryProblem>),
     /// The question needs more memory than the lake gives one.
-    #[error("the answer needs more memory than the lake may use: ask for fewer dimensions or a shorter time, or raise the query memory")]
+    #[error(
+        "the answer needs more memory than the lake may use: ask for fewer dimensions or a shorter time, or raise the query memory"
+    )]
     TooLarge,
     /// The query engine failed.
     #[error("the lake could not be queried: {0}")]
@@ -55,7 +69,9 @@ pub enum LakeError {
         source: Box<DeltaTableError>,
     },
     /// The table holds what we did not put there.
-    #[error("table `{table}` is not as this program keeps it: {what}; restore it, or connect the bill again into an empty lake")]
+    #[error(
+        "table `{table}` is not as this program keeps it: {what}; restore it, or connect the bill again into an empty lake"
+    )]
     Strange {
         /// The table's address.
         table: String,
@@ -87,6 +103,11 @@ pub enum LakeError {
     /// A worker ended before its work was done: the program is stopping, or it is broken.
     #[error("a worker of the lake ended early: {0}")]
     Worker(#[from] tokio::task::JoinError),
+}
+
+fn list(keys: &BTreeSet<String>) -> String {
+    let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    format!("{} {}", keys.join(", "), if keys.len() == 1 { "was" } else { "were" })
 }
 
 impl From<DataFusionError> for LakeError {

@@ -1,1 +1,31 @@
-//! The `lake` room.
+//! The only room that speaks Parquet, Arrow, the query engine and the table format: it reads a delivery's files into FOCUS
+//! charges, publishes a month of them as a whole, and answers questions about their cost.
+//!
+//! *Invariant:* nothing here sees a credential or HTTP, updates in place, or publishes a month whose rows or sums
+//! disagree with its delivery.
+
+mod cost_expr;
+mod costs;
+mod durable;
+mod encode;
+mod error;
+mod feed;
+mod location;
+mod normalise;
+mod provider;
+mod publish;
+mod reconcile;
+pub mod schema;
+mod session;
+mod stage;
+mod sweep;
+mod table;
+mod tags;
+#[cfg(test)]
+mod testkit;
+
+pub use error::{IngestError, LakeError};
+pub use location::{Lake, LakeSettings};
+pub use reconcile::Reconciled;
+pub use stage::{Progress, Staging};
+pub use table::OrgLake;

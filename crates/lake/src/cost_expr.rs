@@ -1,0 +1,213 @@
+//! What metrics and dimensions are, in the words of the query engine: one expression on charges each.
+//!
+//! Values that a caller gives appear here as literals only; there is no text that they could be spliced into.
+
+use billing::category::{self, CategoryRule, CellRule};
+use billing::cost_query::{Dimension, Filter, MISSING, Metric};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::logical_expr::expr::Like;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, when};
+
+use crate::session::column;
+use crate::table::CONNECT_COLUMN;
+use crate::tags::tag_value;
+
+/// A sum that metrics are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Unblended,
+    Effective,
+    Blended,
+    EffectiveBlended,
+    List,
+    ListAmortized,
+    Usage,
+}
+
+/// The sum that a metric is, and the one that is taken off it.
+pub(crate) fn parts(metric: Metric) -> (Part, Option<Part>) {
+    match metric {
+        Metric::CostNonamortizedUnblended => (Part::Unblended, None),
+        Metric::CostAmortizedUnblended => (Part::Effective, None),
+        Metric::CostNonamortizedBlended => (Part::Blended, None),
+        Metric::CostAmortizedBlended => (Part::EffectiveBlended, None),
+        Metric::ListPriceNonamortized => (Part::List, None),
+        Metric::ListPriceAmortized => (Part::ListAmortized, None),
+        Metric::SavingsRateReductionNonamortized => (Part::List, Some(Part::Unblended)),
+        Metric::SavingsRateReductionAmortized => (Part::ListAmortized, Some(Part::Effective)),
+        Metric::UsageAmount => (Part::Usage, None),
+    }
+}
+
+/// The amount that one charge adds to a sum; null adds nothing.
+pub(crate) fn amount(part: Part) -> Result<Expr> {
+    let nothing = || lit(ScalarValue::Decimal128(Some(0), 38, 18));
+    Ok(match part {
+        Part::Unblended => coalesce(vec![column("x_UnblendedCost"), column("BilledCost")]),
+        Part::Effective => column("EffectiveCost"),
+        Part::Blended => coalesce(vec![column("x_BlendedCost"), column("BilledCost")]),
+        // Blending is AWS's average of rates over accounts; what a commitment covers or buys has its own rate.
+        Part::EffectiveBlended => when(committed(), column("EffectiveCost"))
+            .otherwise(coalesce(vec![column("x_BlendedCost"), column("EffectiveCost")]))?,
+        Part::List => column("ListCost"),
+        // A purchase's price is spread over what it covers, which has a list price of its own already.
+        Part::ListAmortized => {
+            let purchase = committed().and(column("ChargeCategory").eq(text("Purchase")));
+            when(purchase, nothing()).otherwise(column("ListCost"))?
+        }
+        Part::Usage => column("x_UsageAmount"),
+    })
+}
+
+/// Line item types that are about a commitment even where the line does not name it.
+const COMMITTED: [&str; 6] = [
+    "DiscountedUsage",
+    "RIFee",
+    "SavingsPlanCoveredUsage",
+    "SavingsPlanNegation",
+    "SavingsPlanRecurringFee",
+    "SavingsPlanUpfrontFee",
+];
+
+fn committed() -> Expr {
+    let by_type = column("x_LineItemType").in_list(COMMITTED.map(text).to_vec(), false);
+    column("CommitmentDiscountId").is_not_null().or(by_type)
+}
+
+/// The value of a dimension: text, and [`MISSING`] where the charge has none.
+pub(crate) fn value(dimension: &Dimension) -> Result<Expr> {
+    let value = match dimension {
+        Dimension::Vendor => return Ok(text("AWS")),
+        // Until there are billing centers, every charge is in this one.
+        Dimension::BillingCenterId => return Ok(text("unallocated")),
+        Dimension::Category => return category(),
+        Dimension::VendorAccount => column("SubAccountId"),
+        Dimension::VendorAccountName => column("SubAccountName"),
+        Dimension::BillingAccount => column("BillingAccountId"),
+        Dimension::BillEntity => column("x_BillingEntity"),
+        Dimension::BillSource => column(CONNECT_COLUMN),
+        Dimension::InvoiceId => column("InvoiceId"),
+        Dimension::Service => column("x_ServiceCode"),
+        Dimension::Region => coalesce(vec![column("x_ProductLocation"), column("RegionId")]),
+        Dimension::AvailabilityZone => column("AvailabilityZone"),
+        Dimension::UsageType => usage_type()?,
+        Dimension::UsageUnit => coalesce(vec![column("PricingUnit"), column("ConsumedUnit")]),
+        Dimension::ResourceType => column("x_ProductFamily"),
+        Dimension::InstanceType => column("x_InstanceType"),
+        Dimension::InstanceTypeFamily => column("x_InstanceTypeFamily"),
+        Dimension::OperatingSystem => column("x_OperatingSystem"),
+        Dimension::DatabaseEngine => column("x_DatabaseEngine"),
+        Dimension::LicenseModel => column("x_LicenseModel"),
+        Dimension::DeploymentOption => column("x_DeploymentOption"),
+        Dimension::LineItemType => column("x_LineItemType"),
+        Dimension::PurchaseOption => column("x_PurchaseOption"),
+        Dimension::CommitmentId => column("CommitmentDiscountId"),
+        Dimension::CommitmentName => column("CommitmentDiscountName"),
+        Dimension::Description => column("ChargeDescription"),
+        Dimension::ServiceFamily => column("ServiceCategory"),
+        Dimension::ManufacturerName => column("PublisherName"),
+        Dimension::ResourceId => column("ResourceId"),
+        Dimension::Tag(key) => tag(key),
+    };
+    Ok(coalesce(vec![value, text(MISSING)]))
+}
+
+/// The value of a tag. A key may be given as AWS's reports spell it, with `user:` in front of the customer's own.
+fn tag(key: &str) -> Expr {
+    let value = tag_value(column("Tags"), key);
+    match key.strip_prefix("user:") {
+        Some(own) => coalesce(vec![value, tag_value(column("Tags"), own)]),
+        None => value,
+    }
+}
+
+/// AWS's usage type. A tax, a fee and usage that a reservation discounts say so: `USE1-BoxUsage:m5.large:DiscountedUsage`.
+fn usage_type() -> Result<Expr> {
+    let kind = || column("x_LineItemType");
+    let marked = kind().in_list(["DiscountedUsage", "Fee", "Tax"].map(text).to_vec(), false);
+    let join = |left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::StringConcat, Box::new(right)));
+    let both = join(join(column("x_UsageType"), text(":")), kind());
+    when(marked, coalesce(vec![both, kind()])).otherwise(column("x_UsageType"))
+}
+
+/// The category of the first rule that matches.
+fn category() -> Result<Expr> {
+    let rules = category::rules();
+    let last = rules.last().map_or(MISSING, |rule| rule.category.as_str());
+    let mut case: Option<datafusion::logical_expr::conditional_expressions::CaseBuilder> = None;
+    for rule in rules {
+        let Some(matches) = matches(rule) else {
+            // It matches everything, so no rule behind it has a say.
+            let otherwise = text(&rule.category);
+            return case.map_or(Ok(otherwise.clone()), |mut case| case.otherwise(otherwise));
+        };
+        let then = text(&rule.category);
+        case = Some(match case {
+            Some(mut case) => case.when(matches, then),
+            None => when(matches, then),
+        });
+    }
+    case.map_or(Ok(text(last)), |mut case| case.otherwise(text(MISSING)))
+}
+
+fn matches(rule: &CategoryRule) -> Option<Expr> {
+    let cells = [
+        ("x_ServiceCode", &rule.product_code),
+        ("x_ProductFamily", &rule.product_family),
+        ("x_UsageType", &rule.usage_type),
+        ("x_LineItemType", &rule.line_item_type),
+    ];
+    let conditions = cells.into_iter().filter_map(|(name, cell)| match cell {
+        CellRule::Any => None,
+        CellRule::Is(value) => Some(column(name).eq(text(value))),
+        CellRule::StartsWith(start) => Some(like(column(name), &format!("{}%", escaped(start)))),
+    });
+    conditions.reduce(Expr::and)
+}
+
+/// Which charges a filter lets through.
+pub(crate) fn condition(filter: &Filter) -> Result<Expr> {
+    Ok(match filter {
+        Filter::Equal { dimension, value: given } => value(dimension)?.eq(text(given)),
+        Filter::Substring { dimension, substring } => like(value(dimension)?, &format!("%{}%", escaped(substring))),
+        Filter::And { expressions } => all(expressions, Operator::And)?.unwrap_or_else(|| lit(true)),
+        Filter::Or { expressions } => all(expressions, Operator::Or)?.unwrap_or_else(|| lit(false)),
+        Filter::Not { expression } => !condition(expression)?,
+    })
+}
+
+/// All conditions, joined in halves: a long list must not become a deep tree, which the engine walks recursively.
+fn all(filters: &[Filter], operator: Operator) -> Result<Option<Expr>> {
+    Ok(match filters {
+        [] => None,
+        [one] => Some(condition(one)?),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            let (left, right) = (all(left, operator)?, all(right, operator)?);
+            left.zip(right)
+                .map(|(left, right)| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right))))
+        }
+    })
+}
+
+fn text(text: &str) -> Expr {
+    lit(ScalarValue::Utf8View(Some(text.to_owned())))
+}
+
+fn like(value: Expr, pattern: &str) -> Expr {
+    Expr::Like(Like::new(false, Box::new(value), Box::new(text(pattern)), Some('\\'), false))
+}
+
+/// `part` as a pattern that matches it and nothing else.
+fn escaped(part: &str) -> String {
+    let mut pattern = String::with_capacity(part.len());
+    for letter in part.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern
+}

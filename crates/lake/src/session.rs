@@ -1,0 +1,30 @@
+//! The query engine, as the lake uses it: a session a question, all of them within one bound of memory.
+
+use std::sync::Arc;
+
+use datafusion::execution::context::{SessionConfig, SessionContext};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, ident};
+use datafusion::prelude::DataFrame;
+use url::Position;
+
+use crate::error::LakeError;
+use crate::provider::ChargesTable;
+use crate::table::{ChargesFile, OrgLake};
+
+impl OrgLake {
+    /// The charges in `files`, ready to be asked.
+    pub(crate) fn charges(&self, files: Vec<ChargesFile>) -> Result<DataFrame, LakeError> {
+        let shared = &self.shared;
+        let storage = ObjectStoreUrl::parse(&shared.base[..Position::BeforePath])?;
+        let config =
+            SessionConfig::new().with_target_partitions(shared.settings.query_threads).with_information_schema(false);
+        let context = SessionContext::new_with_config_rt(config, Arc::clone(&shared.runtime));
+        Ok(context.read_table(Arc::new(ChargesTable::new(files, storage)))?)
+    }
+}
+
+/// Column `name`, in exactly this spelling.
+pub(crate) fn column(name: &str) -> Expr {
+    ident(name)
+}

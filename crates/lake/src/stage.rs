@@ -1,0 +1,230 @@
+//! Staging: a delivery's files, read one by one into the month's folder under names that no reader knows yet.
+//!
+//! A file flows through three threads, each a bounded queue ahead of the next: unpack, parse and map; encode; store.
+//! Memory does not grow with the file. What a crash leaves behind is swept later.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use billing::delivery::{DeliveryHead, PartHead};
+use billing::receipt::{MonthStatus, PartReceipt};
+use bytes::Bytes;
+use futures::Stream;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use crate::encode::{Encoder, Written, store_chunks};
+use crate::error::{IngestError, LakeError};
+use crate::feed::{Feed, pump};
+use crate::normalise::{Normaliser, PartTotals};
+use crate::publish::Fence;
+use crate::schema::charges_schema;
+use crate::table::{ChargesFile, Month, OrgLake};
+
+/// Batches between the thread that maps and the one that encodes.
+const BATCHES: usize = 2;
+
+/// How far the reading of a delivery has come; may be looked at from anywhere at any time.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+    bytes_packed: AtomicU64,
+}
+
+impl Progress {
+    /// Charges mapped so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the delivery's files taken in so far, packed.
+    pub fn bytes_packed(&self) -> u64 {
+        self.bytes_packed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_bytes(&self, count: usize) {
+        self.bytes_packed.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    fn add_rows(&self, count: usize) {
+        self.rows.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+/// A delivery being read. Until it is published, nothing of it is seen.
+#[derive(Debug)]
+pub struct Staging {
+    pub(crate) lake: OrgLake,
+    pub(crate) head: DeliveryHead,
+    pub(crate) month: Month,
+    pub(crate) attempt: Uuid,
+    pub(crate) fence: Fence,
+    /// The status of the delivery that this one would replace.
+    pub(crate) status_before: Option<MonthStatus>,
+    pub(crate) normaliser: Arc<Normaliser>,
+    progress: Arc<Progress>,
+    count: AtomicUsize,
+    pub(crate) done: Mutex<Done>,
+}
+
+/// What has been read whole so far.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) totals: Option<PartTotals>,
+    pub(crate) parts: Vec<PartReceipt>,
+    pub(crate) files: Vec<StagedFile>,
+}
+
+/// A data file that is stored and not yet published.
+#[derive(Debug, Clone)]
+pub(crate) struct StagedFile {
+    pub(crate) path: Path,
+    pub(crate) rows: u64,
+    pub(crate) size: u64,
+    pub(crate) starts: Option<(i64, i64)>,
+}
+
+impl OrgLake {
+    /// Begins to read a delivery. From here on, somebody else's publishing of the same month makes ours a conflict.
+    pub async fn stage(&self, head: &DeliveryHead) -> Result<Staging, LakeError> {
+        let month = Month { connect: head.connect.clone(), period: head.period };
+        let snapshot = self.snapshot().await?;
+        let fence = self.fence(snapshot.as_ref(), &month).await?;
+        let status_before = self.receipt(&head.connect, head.period).await?.map(|receipt| receipt.status);
+        Ok(Staging {
+            lake: self.clone(),
+            head: head.clone(),
+            month,
+            attempt: Uuid::now_v7(),
+            fence,
+            status_before,
+            normaliser: Arc::new(Normaliser::new(head)?),
+            progress: Arc::default(),
+            count: AtomicUsize::default(),
+            done: Mutex::default(),
+        })
+    }
+}
+
+impl Staging {
+    /// The counters of this delivery's reading.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Reads one of the delivery's files from `bytes`, its content as delivered. Several may be read at once.
+    ///
+    /// A file that fails leaves nothing behind, and may be read again.
+    pub async fn read_part<S, E>(&self, part: &PartHead, bytes: S) -> Result<PartReceipt, LakeError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
+        E: Error + Send + Sync + 'static,
+    {
+        let (feeder, feed) = Feed::new(part.size, self.progress());
+        let (normaliser, head, progress) = (Arc::clone(&self.normaliser), part.clone(), self.progress());
+        let reading = self.write_file(move |batches: SyncSender<RecordBatch>| {
+            normaliser.read_part(&head, feed, &mut |batch| {
+                progress.add_rows(batch.num_rows());
+                batches.send(batch).map_err(|_| IngestError::Stopped)
+            })
+        });
+        let (read, ()) = tokio::join!(reading, pump(bytes, feeder));
+        let (totals, file) = read?;
+        let receipt = PartReceipt {
+            key: part.key.clone(),
+            etag: part.etag.clone(),
+            rows: totals.sums.rows,
+            bytes_packed: totals.bytes_packed,
+            bytes_unpacked: totals.bytes_unpacked,
+        };
+        self.finish_part(totals, file, receipt.clone())?;
+        Ok(receipt)
+    }
+
+    pub(crate) fn finish_part(
+        &self,
+        totals: PartTotals,
+        file: StagedFile,
+        receipt: PartReceipt,
+    ) -> Result<(), LakeError> {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut done.totals {
+            Some(all) => all.merge(totals)?,
+            none => *none = Some(totals),
+        }
+        done.parts.push(receipt);
+        done.files.push(file);
+        Ok(())
+    }
+
+    /// Writes the batches that `produce` sends, on a thread of its own, into a file of the month's folder.
+    pub(crate) async fn write_file<T: Send + 'static>(
+        &self,
+        produce: impl FnOnce(SyncSender<RecordBatch>) -> Result<T, IngestError> + Send + 'static,
+    ) -> Result<(T, StagedFile), LakeError> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let path = self.lake.data_path(&self.month, self.attempt, number)?;
+        let (encoder, chunks) = Encoder::new(charges_schema())?;
+        let (sender, batches) = sync_channel(BATCHES);
+        let (complete, completed) = oneshot::channel();
+        let store = Arc::clone(&self.lake.shared.store);
+        let storing = tokio::spawn(store_chunks(store, path.clone(), chunks, completed));
+        let encoding = spawn_blocking(move || encode(encoder, &batches));
+        let produced = spawn_blocking(move || produce(sender)).await?;
+        let encoded = encoding.await?;
+        if produced.is_ok() && encoded.is_ok() {
+            // Nobody listens only where storing has failed already, which the line after the next tells.
+            complete.send(()).ok();
+        } else {
+            drop(complete);
+        }
+        // The last of the three in the row knows why the ones before it were stopped.
+        storing.await??;
+        let Written { rows, size, starts } = encoded?;
+        Ok((produced?, StagedFile { path, rows, size, starts }))
+    }
+
+    /// Removes what was staged. What it misses, a sweep finds.
+    pub async fn discard(self) {
+        let done = self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for file in done.files {
+            if let Err(error) = self.lake.shared.store.delete(&file.path).await {
+                tracing::warn!(path = %file.path, %error, "a staged file was left for the next sweep");
+            }
+        }
+    }
+
+    /// A staged file as a table of its own would have it.
+    pub(crate) fn charges_file(&self, file: &StagedFile) -> ChargesFile {
+        ChargesFile {
+            path: file.path.clone(),
+            size: file.size,
+            month: self.month.clone(),
+            attempt: self.attempt.simple().to_string(),
+            rows: Some(file.rows),
+            starts: file.starts,
+        }
+    }
+
+    /// The files of the delivery that were not read, or not exactly once.
+    pub(crate) fn unread(&self, parts: &[PartReceipt]) -> BTreeSet<String> {
+        let times = |key: &str| parts.iter().filter(|part| part.key == key).count();
+        let listed = self.head.parts.iter().filter(|part| times(&part.key) != 1).map(|part| part.key.clone());
+        let known = |key: &str| self.head.parts.iter().any(|part| part.key == key);
+        listed.chain(parts.iter().filter(|part| !known(&part.key)).map(|part| part.key.clone())).collect()
+    }
+}
+
+fn encode(mut encoder: Encoder, batches: &Receiver<RecordBatch>) -> parquet::errors::Result<Written> {
+    for batch in batches {
+        encoder.write(&batch)?;
+    }
+    encoder.finish()
+}

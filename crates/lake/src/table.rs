@@ -1,0 +1,235 @@
+//! One org's table of charges: its address, its current files, and the receipts beside it.
+//!
+//! *Invariant:* what the log does not name does not exist. Files are read through a snapshot of it, never by listing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use billing::names::{BillConnectId, OrgId};
+use billing::period::BillingPeriod;
+use billing::receipt::{PublishedMonth, Receipt};
+use deltalake_core::kernel::LogicalFileView;
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use url::Url;
+use uuid::Uuid;
+
+use crate::error::LakeError;
+use crate::location::Shared;
+
+/// The partition column that says which connection a charge came through.
+pub const CONNECT_COLUMN: &str = "x_BillConnectId";
+/// The partition column that says which month a charge was billed in, as `2026-09`.
+pub const PERIOD_COLUMN: &str = "x_BillingPeriod";
+/// The column that the log keeps the smallest and the largest value of.
+pub(crate) const START_COLUMN: &str = "ChargePeriodStart";
+
+/// One org's lake. A clone is the same one.
+#[derive(Clone)]
+pub struct OrgLake {
+    pub(crate) shared: Arc<Shared>,
+    org: OrgId,
+}
+
+impl fmt::Debug for OrgLake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrgLake").field("org", &self.org).finish_non_exhaustive()
+    }
+}
+
+/// One month of one connection: what is published and replaced as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Month {
+    pub(crate) connect: BillConnectId,
+    pub(crate) period: BillingPeriod,
+}
+
+/// One data file of the table.
+#[derive(Debug, Clone)]
+pub(crate) struct ChargesFile {
+    /// Its place, from the storage's root.
+    pub(crate) path: Path,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// The month it belongs to.
+    pub(crate) month: Month,
+    /// The ingest that wrote it; the receipt of that ingest has the same name.
+    pub(crate) attempt: String,
+    /// Rows, where the log says.
+    pub(crate) rows: Option<u64>,
+    /// The earliest and the latest start of a charge in it, in microseconds since 1970, where the log says.
+    pub(crate) starts: Option<(i64, i64)>,
+}
+
+/// The table at one version.
+pub(crate) struct Snapshot {
+    pub(crate) table: DeltaTable,
+    pub(crate) files: Vec<ChargesFile>,
+}
+
+impl OrgLake {
+    pub(crate) fn new(shared: Arc<Shared>, org: OrgId) -> Self {
+        Self { shared, org }
+    }
+
+    /// The address of the org's table of charges: a Delta table that any engine may read.
+    pub fn table_url(&self) -> Url {
+        self.address("charges/")
+    }
+
+    fn address(&self, below: &str) -> Url {
+        let path = format!("orgs/{}/{below}", self.org);
+        self.shared.base.join(&path).expect("an org's number and fixed words make an address")
+    }
+
+    pub(crate) fn table_path(&self) -> Result<Path, LakeError> {
+        path_of(&self.table_url())
+    }
+
+    /// The name, from the storage's root, of data file number `number` of an ingest.
+    pub(crate) fn data_path(&self, month: &Month, attempt: Uuid, number: usize) -> Result<Path, LakeError> {
+        let Month { connect, period } = month;
+        let folder = self.table_path()?.join(format!("{CONNECT_COLUMN}={connect}"));
+        let folder = folder.join(format!("{PERIOD_COLUMN}={period}"));
+        Ok(folder.join(format!("{}-{number:05}.parquet", attempt.simple())))
+    }
+
+    pub(crate) fn receipts_path(&self) -> Result<Path, LakeError> {
+        path_of(&self.address("receipts/"))
+    }
+
+    fn receipt_path(&self, month: &Month, attempt: &str) -> Result<Path, LakeError> {
+        let folder = self.receipts_path()?.join(month.connect.as_ref()).join(month.period.to_string());
+        Ok(folder.join(format!("{attempt}.json")))
+    }
+
+    pub(crate) fn log_error(&self, source: DeltaTableError) -> LakeError {
+        LakeError::Log { table: self.table_url().to_string(), source: Box::new(source) }
+    }
+
+    pub(crate) fn strange(&self, what: impl Into<String>) -> LakeError {
+        LakeError::Strange { table: self.table_url().to_string(), what: what.into() }
+    }
+
+    pub(crate) fn log_store(&self) -> Result<LogStoreRef, LakeError> {
+        let store = Arc::clone(&self.shared.store);
+        logstore_with(store, &self.table_url(), StorageConfig::default()).map_err(|error| self.log_error(error))
+    }
+
+    /// The table as it is now; `None` until a first month is published.
+    pub(crate) async fn snapshot(&self) -> Result<Option<Snapshot>, LakeError> {
+        let log = self.log_store()?;
+        if !log.is_delta_table_location().await.map_err(|error| self.log_error(error))? {
+            return Ok(None);
+        }
+        let mut table = DeltaTable::new(log);
+        table.load().await.map_err(|error| self.log_error(error))?;
+        let state = table.snapshot().map_err(|error| self.log_error(error))?;
+        let files = state.log_data().iter().map(|view| self.charges_file(&view)).collect::<Result<_, _>>()?;
+        Ok(Some(Snapshot { table, files }))
+    }
+
+    fn charges_file(&self, view: &LogicalFileView) -> Result<ChargesFile, LakeError> {
+        let below = view.object_store_path();
+        let strange = |what: &str| self.strange(format!("file `{below}` {what}"));
+        let values = view.partition_values_map();
+        let month = month_of(&values).ok_or_else(|| strange("belongs to no month"))?;
+        let name = below.filename().and_then(|name| name.split_once('-'));
+        let attempt = name.ok_or_else(|| strange("was not written by this program"))?.0.to_owned();
+        let stats: Option<Stats> = view.stats().and_then(|json| serde_json::from_str(&json).ok());
+        let path = below.parts().fold(self.table_path()?, Path::join);
+        let size = u64::try_from(view.size()).map_err(|_| strange("has a size below nothing"))?;
+        let rows = stats.as_ref().map(|stats| stats.rows);
+        Ok(ChargesFile { path, size, month, attempt, rows, starts: stats.and_then(|stats| stats.starts()) })
+    }
+
+    pub(crate) async fn write_receipt(&self, receipt: &Receipt, attempt: Uuid) -> Result<(), LakeError> {
+        let month = Month { connect: receipt.connect.clone(), period: receipt.period };
+        let path = self.receipt_path(&month, &attempt.simple().to_string())?;
+        let unreadable = |source| LakeError::Receipt { path: path.to_string(), source };
+        let json = serde_json::to_vec_pretty(receipt).map_err(unreadable)?;
+        self.shared.store.put(&path, PutPayload::from(json)).await?;
+        Ok(())
+    }
+
+    async fn read_receipt(&self, month: &Month, attempt: &str) -> Result<Receipt, LakeError> {
+        let path = self.receipt_path(month, attempt)?;
+        let json = self.shared.store.get(&path).await?.bytes().await?;
+        serde_json::from_slice(&json).map_err(|source| LakeError::Receipt { path: path.to_string(), source })
+    }
+
+    /// The receipts of all months of a snapshot, by month.
+    pub(crate) async fn receipts(&self, snapshot: &Snapshot) -> Result<BTreeMap<Month, Receipt>, LakeError> {
+        let attempts: BTreeMap<_, _> = snapshot.files.iter().map(|file| (&file.month, &file.attempt)).collect();
+        let mut receipts = BTreeMap::new();
+        for (month, attempt) in attempts {
+            receipts.insert(month.clone(), self.read_receipt(month, attempt).await?);
+        }
+        Ok(receipts)
+    }
+
+    /// The months that the lake holds now, by connection and month.
+    pub async fn published(&self) -> Result<Vec<PublishedMonth>, LakeError> {
+        let Some(snapshot) = self.snapshot().await? else {
+            return Ok(Vec::new());
+        };
+        Ok(self.receipts(&snapshot).await?.values().map(Receipt::published).collect())
+    }
+
+    /// The receipt of the delivery that a month comes from; `None` where the lake does not hold the month.
+    pub async fn receipt(&self, connect: &BillConnectId, period: BillingPeriod) -> Result<Option<Receipt>, LakeError> {
+        let month = Month { connect: connect.clone(), period };
+        let Some(snapshot) = self.snapshot().await? else {
+            return Ok(None);
+        };
+        match snapshot.attempt(&month) {
+            Some(attempt) => self.read_receipt(&month, attempt).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The ingest that a month comes from.
+    pub(crate) fn attempt(&self, month: &Month) -> Option<&str> {
+        self.files.iter().find(|file| file.month == *month).map(|file| file.attempt.as_str())
+    }
+}
+
+/// An address's path in the storage that it lies in.
+fn path_of(url: &Url) -> Result<Path, LakeError> {
+    Ok(Path::from_url_path(url.path()).map_err(object_store::Error::from)?)
+}
+
+fn month_of(partition: &HashMap<String, Option<String>>) -> Option<Month> {
+    let value = |column: &str| partition.get(column)?.as_deref();
+    Some(Month { connect: value(CONNECT_COLUMN)?.parse().ok()?, period: value(PERIOD_COLUMN)?.parse().ok()? })
+}
+
+/// What the log says of a file.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stats {
+    #[serde(rename = "numRecords")]
+    rows: u64,
+    #[serde(default)]
+    min_values: HashMap<String, serde_json::Value>,
+    #[serde(default)]
+    max_values: HashMap<String, serde_json::Value>,
+}
+
+impl Stats {
+    fn starts(&self) -> Option<(i64, i64)> {
+        let micros = |values: &HashMap<String, serde_json::Value>| {
+            let at = OffsetDateTime::parse(values.get(START_COLUMN)?.as_str()?, &Rfc3339).ok()?;
+            i64::try_from(at.unix_timestamp_nanos() / 1000).ok()
+        };
+        Some((micros(&self.min_values)?, micros(&self.max_values)?))
+    }
+}

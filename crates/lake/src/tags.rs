@@ -1,0 +1,154 @@
+//! `tag_value(object, key)`: one value out of a JSON object kept as text, for dimensions on tags.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
+use arrow::datatypes::DataType;
+use datafusion::common::{ScalarValue, exec_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+/// The value under `key` of the JSON object in `object`; null where there is none, or an empty one.
+pub(crate) fn tag_value(object: Expr, key: &str) -> Expr {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(TagValue::new().into()));
+    FUNCTION.call(vec![object, lit(ScalarValue::Utf8View(Some(key.to_owned())))])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TagValue {
+    signature: Signature,
+}
+
+impl TagValue {
+    fn new() -> Self {
+        Self { signature: Signature::exact(vec![DataType::Utf8View, DataType::Utf8View], Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for TagValue {
+    fn name(&self) -> &'static str {
+        "tag_value"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [objects, ColumnarValue::Scalar(ScalarValue::Utf8View(Some(key)))] = &args.args[..] else {
+            return exec_err!("`tag_value` takes a column and a text");
+        };
+        let objects = objects.to_array(args.number_rows)?;
+        Ok(ColumnarValue::Array(values(objects.as_string_view(), key)))
+    }
+}
+
+fn values(objects: &StringViewArray, key: &str) -> ArrayRef {
+    let mut values = StringViewBuilder::with_capacity(objects.len());
+    // Rows of one resource follow each other, so the object is very often the one of the row before.
+    let mut last: Option<(&str, Option<String>)> = None;
+    for object in objects {
+        let Some(object) = object else {
+            values.append_null();
+            continue;
+        };
+        if last.as_ref().is_none_or(|(known, _)| *known != object) {
+            last = Some((object, value(object, key)));
+        }
+        values.append_option(last.as_ref().and_then(|(_, value)| value.as_deref()));
+    }
+    Arc::new(values.finish())
+}
+
+/// The text under `key`; what is no JSON object has none.
+fn value(object: &str, key: &str) -> Option<String> {
+    // Most objects don't have the key, and a key without escapes stands in them as it is.
+    if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.: ".contains(&byte)) && !object.contains(key) {
+        return None;
+    }
+    let mut json = serde_json::Deserializer::from_str(object);
+    Under(key).deserialize(&mut json).ok().flatten().filter(|value| !value.is_empty())
+}
+
+/// Takes the value under one key and skips everything else.
+struct Under<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Under<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Under<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            if found.is_none() && key == self.0 {
+                found = Some(match map.next_value::<serde_json::Value>()? {
+                    serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                });
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(object: &str, key: &str, expect: Option<&str>) {
+        assert_eq!(value(object, key).as_deref(), expect, "`{key}` of `{object}`");
+    }
+
+    #[test]
+    fn one_value_is_found_among_many() {
+        check(r#"{"a":"1","team":"x","z":{"team":"no"}}"#, "team", Some("x"));
+        check(r#"{"a":{"team":"no"}}"#, "team", None);
+        check(r#"{"a":"team"}"#, "team", None);
+        check(r#"{"team":""}"#, "team", None);
+        check(r#"{"team":null,"n":12.50}"#, "n", Some("12.50"));
+    }
+
+    #[test]
+    fn keys_and_values_may_hold_anything() {
+        check(r#"{"a\"b":"q\n\"\u00fc"}"#, "a\"b", Some("q\n\"ü"));
+        check(r#"{"größe":"groß"}"#, "größe", Some("groß"));
+        check(r#"{"gr\u00f6\u00dfe":"x"}"#, "größe", Some("x"));
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_values() {
+        for text in ["", "[]", "team", r#"{"team":"x""#, "null"] {
+            check(text, "team", None);
+        }
+    }
+
+    #[test]
+    fn a_column_keeps_its_gaps() {
+        let objects = StringViewArray::from(vec![Some(r#"{"k":"1"}"#), None, Some(r#"{"k":"1"}"#), Some("{}")]);
+        let found = values(&objects, "k");
+        let found: Vec<_> = found.as_string_view().iter().collect();
+        assert_eq!(found, [Some("1"), None, Some("1"), None]);
+    }
+}
