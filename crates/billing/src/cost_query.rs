@@ -15,6 +15,11 @@ pub const MAX_MONTHS: i32 = 24;
 /// The most days that one question by day may span.
 pub const MAX_DAYS: i64 = 31;
 
+/// The most conditions that one filter may have.
+pub const MAX_CONDITIONS: usize = 500;
+/// How deep conditions may be inside one another: an engine walks them recursively, on a stack that has an end.
+pub const MAX_DEPTH: usize = 16;
+
 /// How finely time is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +75,20 @@ pub enum Filter {
         /// The condition.
         expression: Box<Filter>,
     },
+}
+
+impl Filter {
+    /// How many conditions there are, and how deep the deepest lies.
+    fn size(&self) -> (usize, usize) {
+        let inside: &[Filter] = match self {
+            Self::Equal { .. } | Self::Substring { .. } => &[],
+            Self::And { expressions } | Self::Or { expressions } => expressions,
+            Self::Not { expression } => std::slice::from_ref(expression),
+        };
+        let sizes = inside.iter().map(Self::size);
+        let (count, depth) = sizes.fold((0, 0), |(all, deepest), (count, depth)| (all + count, deepest.max(depth)));
+        (count + 1, depth + 1)
+    }
 }
 
 /// A question: sums of `metrics` grouped by time and `dimensions`.
@@ -129,6 +148,13 @@ impl CostQuery {
         }
         if self.limit == Some(0) {
             wrong("limit", "a limit is at least 1".to_owned());
+        }
+        let (conditions, depth) = self.filter.as_ref().map_or((0, 0), Filter::size);
+        if conditions > MAX_CONDITIONS || depth > MAX_DEPTH {
+            wrong(
+                "filter",
+                format!("a filter has at most {MAX_CONDITIONS} conditions, at most {MAX_DEPTH} inside one another"),
+            );
         }
         self.span_problem().into_iter().for_each(|message| wrong("end_at", message));
         problems
@@ -236,5 +262,17 @@ mod tests {
         assert_eq!(expressions[0], Filter::Equal { dimension: Dimension::Service, value: "AmazonEC2".to_owned() });
         assert_eq!(serde_json::from_str::<Filter>(&serde_json::to_string(&filter).unwrap()).unwrap(), filter);
         assert!(serde_json::from_str::<Filter>(r#"{"type":"equal","dimension":"nonsense","value":"x"}"#).is_err());
+    }
+
+    #[test]
+    fn a_filter_has_bounds() {
+        let one = || Filter::Equal { dimension: Dimension::Service, value: "x".to_owned() };
+        let or = |count| Filter::Or { expressions: (0..count).map(|_| one()).collect() };
+        let deep = |depth| (1..depth).fold(one(), |filter, _| Filter::Not { expression: Box::new(filter) });
+        let with = |filter| CostQuery { filter: Some(filter), ..query() };
+        assert_eq!(fields(&with(or(MAX_CONDITIONS - 1))), [""; 0]);
+        assert_eq!(fields(&with(or(MAX_CONDITIONS))), ["filter"]);
+        assert_eq!(fields(&with(deep(MAX_DEPTH))), [""; 0]);
+        assert_eq!(fields(&with(deep(MAX_DEPTH + 1))), ["filter"]);
     }
 }
