@@ -25,6 +25,7 @@ mod tags;
 mod testkit;
 
 pub use error::{IngestError, LakeError};
+pub use normalise::CellProblem;
 pub use location::{Lake, LakeSettings};
 pub use reconcile::Reconciled;
 pub use stage::{Progress, Staging};

@@ -105,7 +105,7 @@ impl OrgLake {
             attempt: Uuid::now_v7(),
             fence,
             status_before,
-            normaliser: Arc::new(Normaliser::new(head)?),
+            normaliser: Arc::new(Normaliser::new(head)),
             progress: Arc::default(),
             count: AtomicUsize::default(),
             done: Mutex::default(),

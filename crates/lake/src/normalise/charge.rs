@@ -1,0 +1,202 @@
+//! The money of a line: which rule is the line's, and what the charge or charges come to that it makes.
+
+use billing::focus::line_item_type::{LineItemRule, Money, RULES, UNKNOWN, Unused};
+use billing::focus::mapping::{LINE_ITEM_TYPE, SPLIT_PARENT, UNBLENDED_COST, WORDS};
+use billing::money::Amount;
+
+use super::error::{CellProblem, Fault};
+use super::header::Header;
+use super::rows::Row;
+
+/// Whether a charge is the line itself or one that splitting adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// What the line states.
+    Stated,
+    /// What the line's commitment left unused.
+    Unused,
+}
+
+/// What one charge comes to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charge {
+    pub(super) rule: &'static LineItemRule,
+    pub(super) role: Role,
+    /// A share of a cost that another line carries: no sum counts it.
+    pub(super) split: bool,
+    pub(super) unblended: Option<Amount>,
+    pub(super) billed: Amount,
+    pub(super) effective: Amount,
+    pub(super) list: Amount,
+    pub(super) contracted: Amount,
+    pub(super) contracted_price: Option<Amount>,
+    pub(super) net_effective: Option<Amount>,
+    pub(super) committed: Option<Amount>,
+}
+
+/// The table of line item types, with the places of its columns in one file.
+pub(super) struct ChargePlan {
+    line_item_type: usize,
+    unblended: usize,
+    split_parent: Option<usize>,
+    rules: Vec<PlannedRule>,
+    unknown: PlannedRule,
+}
+
+struct PlannedRule {
+    rule: &'static LineItemRule,
+    /// The column that must not be empty, where the rule names one and the file has it.
+    only_with: Option<usize>,
+    billed: Vec<usize>,
+    effective: Vec<usize>,
+    list: Vec<usize>,
+    contracted: Vec<usize>,
+    contracted_price: Vec<usize>,
+    net_effective: Vec<usize>,
+    committed: Vec<usize>,
+    unused: Option<PlannedUnused>,
+}
+
+struct PlannedUnused {
+    plus: Vec<usize>,
+    minus: Vec<usize>,
+    quantity: Vec<usize>,
+}
+
+impl ChargePlan {
+    pub(super) fn new(header: &Header) -> Self {
+        // A rule that needs a column which the file lacks holds for none of its lines.
+        let possible = RULES.iter().filter(|rule| rule.only_with.is_none_or(|column| header.place(column).is_some()));
+        // The header has both, or it would not have been read.
+        let required = |column| header.place(column).unwrap_or_default();
+        Self {
+            line_item_type: required(LINE_ITEM_TYPE),
+            unblended: required(UNBLENDED_COST),
+            split_parent: header.place(SPLIT_PARENT),
+            rules: possible.map(|rule| PlannedRule::new(rule, header)).collect(),
+            unknown: PlannedRule::new(&UNKNOWN, header),
+        }
+    }
+
+    /// The charge that the line states, and the one that it adds.
+    pub(super) fn charges(&self, row: &Row<'_>) -> Result<(Charge, Option<Charge>), Fault> {
+        let planned = self.rule(row);
+        let split = self.split_parent.is_some_and(|place| !row.cell(place).is_empty());
+        let unblended = amount(row, self.unblended)?;
+        let cost = |places: &[usize]| match places {
+            _ if split => Ok(Amount::ZERO),
+            [place] if *place == self.unblended => Ok(unblended.unwrap_or_default()),
+            places => Ok(first(row, places)?.unwrap_or_default()),
+        };
+        let stated = Charge {
+            rule: planned.rule,
+            role: Role::Stated,
+            split,
+            unblended,
+            billed: cost(&planned.billed)?,
+            effective: cost(&planned.effective)?,
+            list: cost(&planned.list)?,
+            contracted: cost(&planned.contracted)?,
+            contracted_price: first_or_word(row, &planned.contracted_price)?,
+            net_effective: first(row, &planned.net_effective)?,
+            committed: first_or_word(row, &planned.committed)?,
+        };
+        let unused = match &planned.unused {
+            Some(unused) if !split => unused.charge(row, &stated)?,
+            _ => None,
+        };
+        Ok((stated, unused))
+    }
+
+    fn rule(&self, row: &Row<'_>) -> &PlannedRule {
+        let name = row.cell(self.line_item_type);
+        let holds = |rule: &PlannedRule| rule.only_with.is_none_or(|place| !row.cell(place).is_empty());
+        let found = self.rules.iter().find(|rule| rule.rule.name.as_bytes() == &*name && holds(rule));
+        found.unwrap_or(&self.unknown)
+    }
+}
+
+impl PlannedRule {
+    fn new(rule: &'static LineItemRule, header: &Header) -> Self {
+        let places = |columns: Money| header.places(columns);
+        Self {
+            rule,
+            only_with: rule.only_with.and_then(|column| header.place(column)),
+            billed: places(rule.billed),
+            effective: places(rule.effective),
+            list: places(rule.list),
+            contracted: places(rule.contracted),
+            contracted_price: places(rule.contracted_price),
+            net_effective: places(rule.net_effective),
+            committed: places(rule.committed),
+            unused: rule.unused.map(|unused| PlannedUnused::new(unused, header)),
+        }
+    }
+}
+
+impl PlannedUnused {
+    fn new(unused: &Unused, header: &Header) -> Self {
+        let places = |columns: Money| header.places(columns);
+        Self { plus: places(unused.plus), minus: places(unused.minus), quantity: places(unused.quantity) }
+    }
+
+    fn charge(&self, row: &Row<'_>, stated: &Charge) -> Result<Option<Charge>, Fault> {
+        let mut worth = Amount::ZERO;
+        let overflow = |place| move || Fault::new(place, CellProblem::Overflow);
+        for place in &self.plus {
+            worth = worth.checked_add(amount(row, *place)?.unwrap_or_default()).ok_or_else(overflow(*place))?;
+        }
+        for place in &self.minus {
+            worth = worth.checked_sub(amount(row, *place)?.unwrap_or_default()).ok_or_else(overflow(*place))?;
+        }
+        if worth <= Amount::ZERO {
+            return Ok(None);
+        }
+        let committed = if self.quantity.is_empty() { Some(worth) } else { first_or_word(row, &self.quantity)? };
+        Ok(Some(Charge {
+            role: Role::Unused,
+            // Not null: every charge counts in the sums of unblended cost, this one with nothing.
+            unblended: Some(Amount::ZERO),
+            billed: Amount::ZERO,
+            effective: worth,
+            list: Amount::ZERO,
+            contracted: Amount::ZERO,
+            contracted_price: None,
+            net_effective: None,
+            committed,
+            ..*stated
+        }))
+    }
+}
+
+/// The amount in a cell, `None` where it is empty.
+#[inline]
+pub(super) fn amount(row: &Row<'_>, place: usize) -> Result<Option<Amount>, Fault> {
+    let cell = row.cell(place);
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    Amount::parse(&cell).map(Some).map_err(|error| Fault::new(place, CellProblem::Amount(error)))
+}
+
+/// The first amount among these cells.
+pub(super) fn first(row: &Row<'_>, places: &[usize]) -> Result<Option<Amount>, Fault> {
+    for place in places {
+        if let Some(amount) = amount(row, *place)? {
+            return Ok(Some(amount));
+        }
+    }
+    Ok(None)
+}
+
+/// The first amount among these cells, where a word that AWS writes for no number is none.
+pub(super) fn first_or_word(row: &Row<'_>, places: &[usize]) -> Result<Option<Amount>, Fault> {
+    for place in places {
+        match amount(row, *place) {
+            Ok(None) => {}
+            Err(_) if WORDS.iter().any(|word| word.as_bytes() == &*row.cell(*place)) => {}
+            found => return found,
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,187 @@
+//! Columns being filled: plain vectors that become Arrow arrays at the end of a batch without another copy.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, NullBufferBuilder, StringArray, TimestampMicrosecondArray,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::error::ArrowError;
+use billing::money::{Amount, PRECISION, SCALE};
+
+/// The most rows of a batch: a batch of all columns then takes some ten MiB.
+pub(super) const BATCH_ROWS: usize = 8192;
+
+/// Texts, one after the other.
+pub(super) struct TextColumn {
+    bytes: Vec<u8>,
+    offsets: Vec<i32>,
+    nulls: NullBufferBuilder,
+}
+
+impl TextColumn {
+    pub(super) fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    fn with_capacity(bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(BATCH_ROWS + 1);
+        offsets.push(0);
+        Self { bytes: Vec::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(BATCH_ROWS) }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.end();
+        self.nulls.append_non_null();
+    }
+
+    #[inline]
+    pub(super) fn push_null(&mut self) {
+        self.end();
+        self.nulls.append_null();
+    }
+
+    /// Empty text is no text.
+    #[inline]
+    pub(super) fn push_or_null(&mut self, text: &[u8]) {
+        if text.is_empty() { self.push_null() } else { self.push(text) }
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        // A batch ends long before its texts reach 2 GiB: see `part::BATCH_BYTES`.
+        self.offsets.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
+    }
+
+    /// The array; checks that all of it is UTF-8.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let next = Self::with_capacity(self.bytes.len() + self.bytes.len() / 8);
+        let Self { bytes, offsets, mut nulls } = std::mem::replace(self, next);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes), nulls.finish())?))
+    }
+}
+
+/// Exact decimals.
+pub(super) struct AmountColumn {
+    unscaled: Vec<i128>,
+    nulls: NullBufferBuilder,
+}
+
+impl AmountColumn {
+    pub(super) fn new() -> Self {
+        Self { unscaled: Vec::with_capacity(BATCH_ROWS), nulls: NullBufferBuilder::new(BATCH_ROWS) }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, amount: Option<Amount>) {
+        match amount {
+            Some(amount) => {
+                self.unscaled.push(amount.unscaled());
+                self.nulls.append_non_null();
+            }
+            None => {
+                self.unscaled.push(0);
+                self.nulls.append_null();
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let Self { unscaled, mut nulls } = std::mem::replace(self, Self::new());
+        let array = Decimal128Array::try_new(ScalarBuffer::from(unscaled), nulls.finish())?;
+        Ok(Arc::new(array.with_precision_and_scale(PRECISION, SCALE.cast_signed())?))
+    }
+}
+
+/// Instants in microseconds since 1970, UTC; every charge has each of them.
+pub(super) struct TimeColumn {
+    micros: Vec<i64>,
+}
+
+impl TimeColumn {
+    pub(super) fn new() -> Self {
+        Self { micros: Vec::with_capacity(BATCH_ROWS) }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, micros: i64) {
+        self.micros.push(micros);
+    }
+
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let micros = std::mem::replace(&mut self.micros, Vec::with_capacity(BATCH_ROWS));
+        Ok(Arc::new(TimestampMicrosecondArray::try_new(ScalarBuffer::from(micros), None)?.with_timezone("UTC")))
+    }
+}
+
+/// Yes or no; every charge has it.
+pub(super) struct FlagColumn {
+    flags: Vec<bool>,
+}
+
+impl FlagColumn {
+    pub(super) fn new() -> Self {
+        Self { flags: Vec::with_capacity(BATCH_ROWS) }
+    }
+
+    pub(super) fn push(&mut self, flag: bool) {
+        self.flags.push(flag);
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        let flags = BooleanBuffer::from(self.flags.as_slice());
+        self.flags.clear();
+        Arc::new(BooleanArray::new(flags, None))
+    }
+}
+
+/// The same text in every row.
+pub(super) fn constant(text: &str, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let mut column = TextColumn::new();
+    (0..rows).for_each(|_| column.push(text.as_bytes()));
+    column.finish()
+}
+
+/// The same amount in every row.
+pub(super) fn zeros(rows: usize) -> Result<ArrayRef, ArrowError> {
+    let mut column = AmountColumn::new();
+    (0..rows).for_each(|_| column.push(Some(Amount::ZERO)));
+    column.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::{DataType, Decimal128Type, TimestampMicrosecondType};
+
+    use super::*;
+
+    #[test]
+    fn columns_become_arrays_and_start_anew() {
+        let (mut texts, mut amounts, mut times) = (TextColumn::new(), AmountColumn::new(), TimeColumn::new());
+        for round in 0..2 {
+            texts.push(b"one");
+            texts.push_or_null(b"");
+            amounts.push(Some("1.5".parse().unwrap()));
+            amounts.push(None);
+            times.push(0);
+            times.push(1_000_000);
+            let (text, amount, time) = (texts.finish().unwrap(), amounts.finish().unwrap(), times.finish().unwrap());
+            assert_eq!(text.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("one"), None], "round {round}");
+            let amount = amount.as_primitive::<Decimal128Type>();
+            assert_eq!(amount.iter().collect::<Vec<_>>(), [Some(1_500_000_000_000_000_000), None]);
+            assert_eq!(amount.data_type(), &DataType::Decimal128(38, 18));
+            assert_eq!(time.as_primitive::<TimestampMicrosecondType>().values(), &[0, 1_000_000]);
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_makes_no_array() {
+        let mut texts = TextColumn::new();
+        texts.push(b"\xff");
+        assert!(texts.finish().is_err());
+    }
+}

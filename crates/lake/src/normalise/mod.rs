@@ -1,0 +1,75 @@
+//! Normalising: a legacy Cost and Usage Report's files, packed csv, become charges in FOCUS columns.
+//!
+//! *Invariants:* a row is read right or the file is refused, naming file, row and column; every row is one charge, and
+//! with it at most one that splitting adds; memory does not grow with the file; no amount passes through a float.
+
+mod charge;
+mod closing;
+mod columns;
+mod error;
+mod fill;
+mod header;
+mod instant;
+mod objects;
+mod part;
+mod plan;
+mod rows;
+mod sums;
+mod unpack;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+
+use arrow::array::RecordBatch;
+use billing::delivery::{DeliveryHead, PartHead};
+use time::OffsetDateTime;
+
+pub use error::{CellProblem, IngestError};
+pub use sums::PartTotals;
+
+use plan::Delivered;
+
+/// Turns the files of one delivery into charges; may be shared by threads that read one file each.
+#[derive(Debug)]
+pub struct Normaliser {
+    delivered: Delivered,
+}
+
+impl Normaliser {
+    /// For the files of this delivery. What their columns are, each file's own header says; the manifest may list fewer.
+    pub fn new(head: &DeliveryHead) -> Self {
+        let micros = |instant: OffsetDateTime| instant.unix_timestamp() * 1_000_000;
+        let (start, end) = (micros(head.period.start()), micros(head.period.end()));
+        Self { delivered: Delivered { payer: head.payer.to_string(), start, end } }
+    }
+
+    /// Reads one file from `packed`, its bytes as delivered, and gives its charges to `sink` in batches of
+    /// [`charges_schema`](crate::schema::charges_schema), each of at most 8192. Blocks.
+    ///
+    /// The totals are of this file alone. An error means that the whole file is refused, whatever `sink` got of it.
+    pub fn read_part(
+        &self,
+        part: &PartHead,
+        packed: impl Read,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
+    ) -> Result<PartTotals, IngestError> {
+        part::read(&part.key, &self.delivered, packed, sink)
+    }
+
+    /// The charges that close the month, from the totals of all of its files: `None` for a right bill.
+    ///
+    /// They count as charges added, which is the caller's to write down.
+    pub fn closing_charges(&self, totals: &PartTotals) -> Result<Option<RecordBatch>, IngestError> {
+        let residuals = closing::residuals(&totals.sums)?;
+        if residuals.is_empty() {
+            return Ok(None);
+        }
+        let charges = closing::charges(&residuals, totals, &self.delivered).map_err(|error| IngestError::Charges {
+            file: "the whole delivery".to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Some(charges))
+    }
+}

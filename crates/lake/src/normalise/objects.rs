@@ -1,0 +1,198 @@
+//! Many cells of a row as one JSON object: tags, attributes, and what no column takes.
+
+use std::collections::{HashMap, HashSet};
+
+use ahash::RandomState;
+use billing::focus::mapping::{self, Object};
+
+use super::columns::TextColumn;
+use super::error::{CellProblem, Fault};
+use super::rows::Row;
+
+/// The most bytes that the remembered objects of one column may take before they are forgotten.
+const MEMORY: usize = 4 << 20;
+
+/// The source columns of one object, and what they made lately.
+pub(super) struct ObjectColumn {
+    /// Each column's place, and its key as JSON with the colon: `"team":`.
+    members: Vec<(usize, Vec<u8>)>,
+    /// Set where the columns stand side by side: rows that are the same from the first to the last make the same object.
+    span: Option<(usize, usize)>,
+    known: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
+    known_bytes: usize,
+    scratch: Vec<u8>,
+}
+
+impl ObjectColumn {
+    /// The members of `object` among these columns; `None` where it has none.
+    pub(super) fn new(object: Object, header: &[String]) -> Option<Self> {
+        let mut keys = HashSet::new();
+        let mut members = Vec::new();
+        for (place, column) in header.iter().enumerate().filter(|(_, column)| !mapping::reads(column)) {
+            let (its, key) = Object::of(column);
+            if its == object {
+                // Two columns may come down to one key (`user:team` and `team`); the second keeps its whole name.
+                let key = if keys.insert(key) { key } else { column };
+                members.push((place, [json(key), b":".to_vec()].concat()));
+            }
+        }
+        let (first, last) = (members.first()?.0, members.last()?.0);
+        let category = |column: &String| column.split_once('/').map(|(category, _)| category.to_owned());
+        let side_by_side = object != Object::Other
+            && header[first..=last].iter().all(|column| category(column) == category(&header[first]));
+        Some(Self {
+            members,
+            span: side_by_side.then_some((first, last)),
+            known: HashMap::default(),
+            known_bytes: 0,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Appends the row's object, null where all of its cells are empty.
+    pub(super) fn fill(&mut self, row: &Row<'_>, out: &mut TextColumn) -> Result<(), Fault> {
+        let Some((first, last)) = self.span else {
+            self.build(row)?;
+            out.push_or_null(&self.scratch);
+            return Ok(());
+        };
+        // As the file has it: cells that differ only in their quotes are built twice, and come out the same.
+        let span = row.span(first, last);
+        if let Some(known) = self.known.get(span) {
+            out.push_or_null(known);
+            return Ok(());
+        }
+        self.build(row)?;
+        out.push_or_null(&self.scratch);
+        self.known_bytes += span.len() + self.scratch.len();
+        if self.known_bytes > MEMORY {
+            self.known.clear();
+            self.known_bytes = 0;
+        }
+        self.known.insert(span.into(), self.scratch.as_slice().into());
+        Ok(())
+    }
+
+    fn build(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+        self.scratch.clear();
+        for (place, key) in &self.members {
+            if row.raw(*place).is_empty() {
+                continue;
+            }
+            let cell = row.cell(*place);
+            let text = str::from_utf8(&cell).map_err(|_| Fault::new(*place, CellProblem::NotUtf8))?;
+            if text.is_empty() {
+                continue;
+            }
+            self.scratch.push(if self.scratch.is_empty() { b'{' } else { b',' });
+            self.scratch.extend_from_slice(key);
+            append_json(&mut self.scratch, text);
+        }
+        if !self.scratch.is_empty() {
+            self.scratch.push(b'}');
+        }
+        Ok(())
+    }
+}
+
+/// The source columns that only `x_Other` takes.
+pub(super) fn unmapped(header: &[String]) -> impl Iterator<Item = &String> {
+    header.iter().filter(|column| !mapping::reads(column) && Object::of(column).0 == Object::Other)
+}
+
+fn json(text: &str) -> Vec<u8> {
+    let mut json = Vec::with_capacity(text.len() + 2);
+    append_json(&mut json, text);
+    json
+}
+
+fn append_json(out: &mut Vec<u8>, text: &str) {
+    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if plain {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        serde_json::to_writer(out, text).expect("text is always JSON, and a vector always takes it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+
+    use super::super::rows::Rows;
+    use super::super::unpack::Marks;
+    use super::*;
+
+    #[track_caller]
+    fn check(object: Object, text: &str, expect: &[Option<&str>]) {
+        let (header, mut rows) = Rows::open(text.as_bytes(), Marks::default()).unwrap();
+        let header: Vec<_> = header.into_iter().map(|name| String::from_utf8(name).unwrap()).collect();
+        let mut column = ObjectColumn::new(object, &header).unwrap();
+        let mut out = TextColumn::new();
+        while let Some(row) = rows.next().unwrap() {
+            column.fill(&row, &mut out).unwrap();
+        }
+        let array = out.finish().unwrap();
+        assert_eq!(array.as_string::<i32>().iter().collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn tags_are_keyed_with_what_the_customer_typed() {
+        let text = "lineItem/UsageType,resourceTags/aws:createdBy,resourceTags/user:team,resourceTags/user:a\"b\n\
+                    x,me,blue,\nx,,,\ny,,blue,\"say \"\"hi\"\"\\\nnow\"\ny,me,blue,\nz,\"\",\"blue\",\n";
+        check(
+            Object::Tags,
+            // The header's own quote must be doubled to be read.
+            &text.replacen("resourceTags/user:a\"b", "\"resourceTags/user:a\"\"b\"", 1),
+            &[
+                Some(r#"{"aws:createdBy":"me","team":"blue"}"#),
+                None,
+                Some(r#"{"team":"blue","a\"b":"say \"hi\"\\\nnow"}"#),
+                Some(r#"{"aws:createdBy":"me","team":"blue"}"#),
+                Some(r#"{"team":"blue"}"#),
+            ],
+        );
+    }
+
+    #[test]
+    fn two_columns_of_one_key_keep_apart() {
+        check(
+            Object::Tags,
+            "resourceTags/team,resourceTags/user:team\na,b\n",
+            &[Some(r#"{"team":"a","resourceTags/user:team":"b"}"#)],
+        );
+    }
+
+    #[test]
+    fn columns_that_are_scattered_or_between_others_are_gathered_too() {
+        check(
+            Object::Tags,
+            "resourceTags/user:a,lineItem/UsageType,resourceTags/user:b\n1,x,2\n,x,2\n",
+            &[Some(r#"{"a":"1","b":"2"}"#), Some(r#"{"b":"2"}"#)],
+        );
+        check(
+            Object::Other,
+            "new/thing,lineItem/UsageType,odd\n1,x,\n,x,\n,x,2\n",
+            &[Some(r#"{"new/thing":"1"}"#), None, Some(r#"{"odd":"2"}"#)],
+        );
+    }
+
+    #[test]
+    fn a_mapped_attribute_is_not_told_twice() {
+        check(
+            Object::Product,
+            "product/group,product/sku,product/volumeType\nS3,ABC,Standard\nS3,DEF,\n",
+            &[Some(r#"{"group":"S3","volumeType":"Standard"}"#), Some(r#"{"group":"S3"}"#)],
+        );
+    }
+
+    #[test]
+    fn more_objects_than_are_remembered_are_right_all_the_same() {
+        let values: Vec<_> = (0..3000).map(|at| format!("{at}-{}", "v".repeat(1500))).collect();
+        let text: String = values.iter().chain(&values).fold("resourceTags/user:a\n".into(), |text, v| text + v + "\n");
+        let expect: Vec<_> = values.iter().chain(&values).map(|value| format!("{{\"a\":\"{value}\"}}")).collect();
+        check(Object::Tags, &text, &expect.iter().map(|text| Some(text.as_str())).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,124 @@
+//! From a file's header to the fillers of the lake's columns: the mapping is looked up once a file, not once a row.
+
+use billing::focus::columns::{self, ColumnType};
+use billing::focus::mapping::{
+    Absent, CURRENCY, CommitmentFact, LineItemFact, MAPPINGS, Mapping, Object, PERIOD_START, PRODUCT_CODE,
+    PRODUCT_NAME, RESERVATION, SAVINGS_PLAN, UNIT, USAGE_AMOUNT, USAGE_TYPE, Value,
+};
+
+use super::charge;
+use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn};
+use super::fill::{CommitmentColumn, Filler, OnAdded, Otherwise, ReadAmount, ServiceColumn, Time};
+use super::header::Header;
+use super::objects::ObjectColumn;
+use crate::schema::data_type;
+
+/// What the delivery says of all of its lines.
+#[derive(Debug, Clone)]
+pub(super) struct Delivered {
+    /// The payer account.
+    pub(super) payer: String,
+    /// The month's first instant, in microseconds since 1970.
+    pub(super) start: i64,
+    /// The first instant after the month, likewise.
+    pub(super) end: i64,
+}
+
+/// The fillers of all of the lake's columns, in their order.
+pub(super) fn fillers(header: &Header, delivered: &Delivered) -> Vec<Filler> {
+    let planner = Planner { header, delivered };
+    MAPPINGS.iter().zip(columns::all()).map(|(mapping, column)| planner.filler(mapping, column.column_type)).collect()
+}
+
+struct Planner<'a> {
+    header: &'a Header,
+    delivered: &'a Delivered,
+}
+
+impl Planner<'_> {
+    fn filler(&self, mapping: &Mapping, column_type: ColumnType) -> Filler {
+        match mapping.value {
+            Value::Always(text) => Filler::Always(text.to_owned()),
+            Value::First(columns) => match column_type {
+                ColumnType::Decimal => self.amount(columns, mapping),
+                ColumnType::Time => self.time(columns, mapping),
+                ColumnType::Text | ColumnType::Json | ColumnType::Flag => self.text(columns, mapping),
+            },
+            Value::LineItem(LineItemFact::IsSplitCost) => Filler::IsSplit { out: FlagColumn::new() },
+            Value::LineItem(fact) if column_type == ColumnType::Decimal => {
+                Filler::LineItemAmount { fact, amount: self.header.place(USAGE_AMOUNT), out: AmountColumn::new() }
+            }
+            Value::LineItem(fact) => Filler::LineItemText { fact, beside: self.beside(fact), out: TextColumn::new() },
+            Value::Service(fact) => {
+                let places = (self.header.place(PRODUCT_CODE), self.header.place(PRODUCT_NAME));
+                Filler::Service { service: ServiceColumn::new(fact, places), out: TextColumn::new() }
+            }
+            Value::Commitment(fact) => self.commitment(fact),
+            Value::Object(object) => self.object(object),
+            Value::Nothing => Filler::Null(data_type(column_type)),
+        }
+    }
+
+    fn text(&self, columns: &[&str], mapping: &Mapping) -> Filler {
+        let from = self.header.places(columns);
+        let otherwise = match mapping.absent {
+            Absent::Text(text) => Otherwise::Text(text.to_owned()),
+            Absent::Payer => Otherwise::Text(self.delivered.payer.clone()),
+            Absent::Refused => Otherwise::Refused(from.first().copied().unwrap_or_default()),
+            Absent::Null | Absent::MonthStart | Absent::MonthEnd => Otherwise::Null,
+        };
+        match otherwise {
+            Otherwise::Null if from.is_empty() => Filler::Null(data_type(ColumnType::Text)),
+            Otherwise::Text(text) if from.is_empty() => Filler::Always(text),
+            otherwise => Filler::Text { from, otherwise, out: TextColumn::new() },
+        }
+    }
+
+    fn amount(&self, columns: &[&str], mapping: &Mapping) -> Filler {
+        let read: ReadAmount = if mapping.words.is_empty() { charge::first } else { charge::first_or_word };
+        match self.header.places(columns) {
+            from if from.is_empty() => Filler::Null(data_type(ColumnType::Decimal)),
+            from => Filler::Amount { from, read, out: AmountColumn::new() },
+        }
+    }
+
+    fn time(&self, columns: &[&str], mapping: &Mapping) -> Filler {
+        let otherwise = match mapping.absent {
+            Absent::MonthStart => Some(self.delivered.start),
+            Absent::MonthEnd => Some(self.delivered.end),
+            _ => None,
+        };
+        let only = columns.contains(&PERIOD_START).then_some(self.delivered.start);
+        let time = Time { otherwise, only, last: (Vec::new(), 0) };
+        Filler::Time { from: self.header.places(columns).first().copied(), time, out: TimeColumn::new() }
+    }
+
+    /// The column that a fact by line item type is read from beside the type.
+    fn beside(&self, fact: LineItemFact) -> Option<usize> {
+        match fact {
+            LineItemFact::PricingCategory => self.header.place(USAGE_TYPE),
+            LineItemFact::ConsumedUnit => self.header.place(UNIT),
+            _ => None,
+        }
+    }
+
+    fn commitment(&self, fact: CommitmentFact) -> Filler {
+        let commitment = CommitmentColumn {
+            fact,
+            reservation: self.header.place(RESERVATION),
+            savings_plan: self.header.place(SAVINGS_PLAN),
+            unit: self.header.place(UNIT),
+            currency: self.header.place(CURRENCY),
+        };
+        Filler::Commitment { commitment, out: TextColumn::new() }
+    }
+
+    fn object(&self, object: Object) -> Filler {
+        // What no column takes is said once, on the line itself.
+        let added = if object == Object::Other { OnAdded::LeftOut } else { OnAdded::Repeated };
+        match ObjectColumn::new(object, self.header.names()) {
+            Some(object) => Filler::Object { object, added, out: TextColumn::new() },
+            None => Filler::Null(data_type(ColumnType::Json)),
+        }
+    }
+}

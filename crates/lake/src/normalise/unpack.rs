@@ -1,0 +1,152 @@
+//! Unpacking: a packed file as a stream of text, with nothing lost in silence and memory that does not grow with a row.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
+
+use flate2::bufread::MultiGzDecoder;
+
+/// The most bytes that one row may have. The longest real ones, with hundreds of tags, have some ten thousand.
+pub(super) const ROW_LIMIT: u64 = 16 << 20;
+
+/// How much of the packed file is held at once.
+const PACKED_BUFFER: usize = 128 << 10;
+
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// How far a file has been read. The reader above moves `parsed` on; unpacking stops when it falls too far behind.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Marks {
+    /// Bytes taken from the packed file.
+    pub(super) packed: Rc<Cell<u64>>,
+    /// Bytes unpacked from it.
+    pub(super) unpacked: Rc<Cell<u64>>,
+    /// Unpacked bytes up to the end of the last whole row.
+    pub(super) parsed: Rc<Cell<u64>>,
+}
+
+/// What a packed file turns out to be.
+pub(super) enum Unpacked<R: Read> {
+    /// Text, perhaps none.
+    Text(Text<R>),
+    /// No bytes at all: AWS empties the files that an overwritten report no longer needs.
+    Empty,
+    /// Something that is not gzip.
+    NotGzip,
+}
+
+/// Begins to unpack.
+pub(super) fn unpack<R: Read>(packed: R, marks: &Marks) -> io::Result<Unpacked<R>> {
+    let packed = Counted { inner: packed, count: Rc::clone(&marks.packed) };
+    let mut packed = BufReader::with_capacity(PACKED_BUFFER, packed);
+    let start = packed.fill_buf()?;
+    // One byte can't be judged yet; the decompressor will say that the file is cut off.
+    let known = start.len().min(MAGIC.len());
+    if start.is_empty() {
+        Ok(Unpacked::Empty)
+    } else if start[..known] == MAGIC[..known] {
+        Ok(Unpacked::Text(Text { inner: MultiGzDecoder::new(packed), marks: marks.clone() }))
+    } else {
+        Ok(Unpacked::NotGzip)
+    }
+}
+
+/// The unpacked text. *Invariant:* it ends only where the packed file ends, at the end of a gzip member.
+pub(super) struct Text<R: Read> {
+    inner: MultiGzDecoder<BufReader<Counted<R>>>,
+    marks: Marks,
+}
+
+impl<R: Read> Read for Text<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.marks.unpacked.get() - self.marks.parsed.get() > ROW_LIMIT {
+            return Err(io::Error::other(RowTooLong));
+        }
+        let count = self.inner.read(buffer)?;
+        self.marks.unpacked.set(self.marks.unpacked.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// A row is longer than [`ROW_LIMIT`].
+#[derive(Debug, thiserror::Error)]
+#[error("a row is too long")]
+pub(super) struct RowTooLong;
+
+struct Counted<R> {
+    inner: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.set(self.count.get() + count as u64);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn read(packed: &[u8]) -> io::Result<String> {
+        let marks = Marks::default();
+        let mut text = String::new();
+        match unpack(packed, &marks)? {
+            Unpacked::Text(mut unpacked) => unpacked.read_to_string(&mut text)?,
+            Unpacked::Empty => 0,
+            Unpacked::NotGzip => return Err(io::Error::other("not gzip")),
+        };
+        assert_eq!(marks.packed.get(), packed.len() as u64);
+        assert_eq!(marks.unpacked.get(), text.len() as u64);
+        Ok(text)
+    }
+
+    #[test]
+    fn members_follow_each_other_as_one_text() {
+        let packed: Vec<u8> = ["a,b\n", "", "1,2\n", "3,4"].iter().flat_map(|text| gzip(text)).collect();
+        assert_eq!(read(&packed).unwrap(), "a,b\n1,2\n3,4");
+        assert_eq!(read(&[]).unwrap(), "");
+        assert_eq!(read(&gzip("")).unwrap(), "");
+    }
+
+    #[test]
+    fn a_file_cut_off_anywhere_is_an_error() {
+        let packed = [gzip("a,b\n1,2\n"), gzip("3,4\n")].concat();
+        let member = gzip("a,b\n1,2\n").len();
+        for end in (1..packed.len()).filter(|end| *end != member) {
+            assert!(read(&packed[..end]).is_err(), "cut off after {end} bytes");
+        }
+    }
+
+    #[test]
+    fn damage_and_foreign_bytes_are_errors() {
+        let mut damaged = gzip(&"a,b\n1,2\n".repeat(100));
+        let last = damaged.len() - 6;
+        damaged[last] ^= 1;
+        assert!(read(&damaged).is_err(), "checksum");
+        assert!(read(b"a,b\n1,2\n").is_err(), "plain text");
+        assert!(read(&[gzip("a\n"), b"trailing".to_vec()].concat()).is_err(), "trailing bytes");
+    }
+
+    #[test]
+    fn a_row_without_end_is_stopped() {
+        let marks = Marks::default();
+        let packed = gzip(&"x".repeat(20 << 20));
+        let Unpacked::Text(mut text) = unpack(packed.as_slice(), &marks).unwrap() else { panic!("text") };
+        let error = io::copy(&mut text, &mut io::sink()).unwrap_err();
+        assert!(error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()), "{error}");
+    }
+}
