@@ -102,8 +102,9 @@ def listed_parts(totals: dict[str, Any]) -> list[Path]:
 
 def size_unpacked(part: Path) -> int:
     with subprocess.Popen(["gunzip", "-c", str(part)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        return sum(len(piece) for piece in iter(lambda: process.stdout.read(1 << 20), b""))
+        out = process.stdout
+        assert out is not None
+        return sum(len(piece) for piece in iter(lambda: out.read(1 << 20), b""))
 
 
 def prepare_ingest(binary: Path, endpoint: str, totals: dict[str, Any]) -> Callable[[], Run]:
@@ -118,9 +119,11 @@ def prepare_ingest(binary: Path, endpoint: str, totals: dict[str, Any]) -> Calla
     customer.make_organization()
     customer.make_bucket(totals["bucket"])
     org = str(product.ask("org", "create", "--name", "Bench")["id"])
-    setup = product.ask("setup", "aws", "--org", org, "--bucket", totals["bucket"], "--operator-principal", operator.arn)
+    who = ("--org", org, "--bucket", totals["bucket"], "--operator-principal", operator.arn)
+    setup = product.ask("setup", "aws", *who)
     role = customer.make_role("billconnect", setup["trust_policy"], setup["permission_policy"])
-    connect(product, org, {"aws_bill_account_id": totals["payer_account"], "aws_bucket_name": totals["bucket"], "aws_bucket_path": "", "aws_sts_role_arn": role})
+    place = {"aws_bill_account_id": totals["payer_account"], "aws_bucket_name": totals["bucket"], "aws_bucket_path": ""}
+    connect(product, org, place | {"aws_sts_role_arn": role})
     customer.upload(FOLDER / "sample" / "bucket", totals["bucket"])
     data = FOLDER / "data"
 
@@ -140,7 +143,8 @@ def prepare_ingest(binary: Path, endpoint: str, totals: dict[str, Any]) -> Calla
 def connect(product: Product, org: str, body: dict[str, str]) -> None:
     refresh = product.ask("token", "create", "--org", org, "--role", "admin")["refresh_token"]
     with product.serve(FOLDER / "serve.log") as server:
-        _, answer = curl("-X", "POST", f"{server.url}/oidc/token", "-d", f"grant_type=refresh_token&refresh_token={refresh}")
+        grant = f"grant_type=refresh_token&refresh_token={refresh}"
+        _, answer = curl("-X", "POST", f"{server.url}/oidc/token", "-d", grant)
         bearer = f"Authorization: Bearer {json.loads(answer)['access_token']}"
         url = f"{server.url}/api/onboarding/orgs/{org}/bill_connects/aws/iam_role"
         status, answer = curl("-X", "POST", "-H", bearer, url, "-d", json.dumps(body))
@@ -178,7 +182,8 @@ def measured(
 def report(runs: dict[str, list[Run]], ours: str, unpacked: int) -> None:
     """Each contestant's best time and worst memory; the ratio is its rows a second beside ours."""
     best = {name: min(run.seconds for run in measured) for name, measured in runs.items()}
-    print(f"\n{ROWS} rows, {PARTS} parts, {unpacked / 2**20:.0f} MiB of csv, {os.cpu_count()} cores, best of {ROUNDS}\n")
+    size = f"{ROWS} rows, {PARTS} parts, {unpacked / 2**20:.0f} MiB of csv"
+    print(f"\n{size}, {os.cpu_count()} cores, best of {ROUNDS}\n")
     print(f"{'':20} {'seconds':>9} {'rows/s':>11} {'MiB/s csv':>10} {'peak MiB':>9} {'speed, ours = 1':>16}")
     for name, measured in runs.items():
         seconds, peak = best[name], max(run.peak_mib for run in measured)

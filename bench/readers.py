@@ -28,7 +28,8 @@ def duckdb(folder: Path, parts: list[str]) -> int:
         f" TO '{target}' (FORMAT parquet, COMPRESSION zstd)",
         [parts],
     )
-    return int(database.execute(f"SELECT count(*) FROM '{target}'").fetchone()[0])
+    ((rows,),) = database.execute(f"SELECT count(*) FROM '{target}'").fetchall()
+    return int(rows)
 
 
 def polars(folder: Path, parts: list[str]) -> int:

@@ -33,7 +33,8 @@ def binary(root: Path, log: Path) -> Path:
 
 
 def _crates(root: Path) -> int:
-    command = ["cargo", "tree", "--locked", "-p", "billconnect", "-e", "normal,build", "--prefix", "none", "--format", "{p}"]
+    which = ["--locked", "-p", "billconnect", "-e", "normal,build"]
+    command = ["cargo", "tree", *which, "--prefix", "none", "--format", "{p}"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BuildError(f"`cargo tree` failed:\n{done.stderr.strip()}")

@@ -20,7 +20,17 @@ Costs = dict[tuple[str, str], dict[str, Decimal]]
 
 def ask(caller: Caller, months: list[str], dimension: str | None) -> Costs:
     """Monthly costs by one dimension, or in total (the value is then empty)."""
-    body = {
+    answer = caller.post("/bill-analysis/orgs/{org}/costs/aggregated", question(months, dimension))
+    costs: Costs = {}
+    for row in answer["rows"]:
+        value = row["dimensions"][dimension] if dimension else ""
+        costs[row["timestamp"][:7], value] = {metric: Decimal(row["metrics"][metric]) for metric in METRICS}
+    return costs
+
+
+def question(months: list[str], dimension: str | None) -> dict[str, Any]:
+    """The body of the request: from the first of the months to the end of the last."""
+    return {
         "billing_center_ids": ["unallocated"],
         "metrics": list(METRICS),
         "dimensions": [dimension] if dimension else [],
@@ -29,12 +39,6 @@ def ask(caller: Caller, months: list[str], dimension: str | None) -> Costs:
         "granularity": "month",
         "period_type": "billing_period",
     }
-    answer = caller.post("/bill-analysis/orgs/{org}/costs/aggregated", body)
-    costs: Costs = {}
-    for row in answer["rows"]:
-        value = row["dimensions"][dimension] if dimension else ""
-        costs[row["timestamp"][:7], value] = {metric: Decimal(row["metrics"][metric]) for metric in METRICS}
-    return costs
 
 
 def _after(month: str) -> str:

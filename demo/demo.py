@@ -96,7 +96,7 @@ def make_customer(endpoint: str, totals: dict[str, Any]) -> Customer:
     customer.make_bucket(totals["bucket"])
     files = customer.upload(FOLDER / "sample" / "bucket", totals["bucket"])
     say(f"{endpoint} checks signatures, trust policies and permissions")
-    say(f"payer account {customer.account} with an organization; bucket {totals['bucket']} with {files} files of a bill")
+    say(f"payer account {customer.account} with an organization; {files} files in bucket {totals['bucket']}")
     return customer
 
 
@@ -143,12 +143,13 @@ def connect(server: Server, who: tuple[str, str], what: tuple[dict[str, Any], st
         "aws_sts_role_arn": role,
     }
     url = f"{server.url}/api/onboarding/orgs/{org}/bill_connects/aws/iam_role"
-    say(talk.dim(f'$ curl -X POST -H "Authorization: Bearer {shortened(token)}" {url} -d {shlex.quote(json.dumps(body))}'))
-    status, text = curl("-X", "POST", "-H", f"Authorization: Bearer {token}", url, "-d", json.dumps(body))
+    bill = json.dumps(body)
+    say(talk.dim(f'$ curl -X POST -H "Authorization: Bearer {shortened(token)}" {url} -d {shlex.quote(bill)}'))
+    status, text = curl("-X", "POST", "-H", f"Authorization: Bearer {token}", url, "-d", bill)
     if status != 201:
         raise DemoError(f"connecting answered {status}: {text}")
     answer = json.loads(text)
-    say(f"201: {answer['id']}, bucket in {answer.get('aws_bucket_region', 'an unnamed region')}, every required check passed")
+    say(f"201: {answer['id']} in {answer['aws_bucket_region']}: every required check passed")
     return str(answer["id"])
 
 
@@ -179,10 +180,10 @@ def show_costs(product: Product, caller: Caller, totals: dict[str, Any]) -> None
     say()
     say(talk.dim("$ curl … /bill-analysis/orgs/<org>/costs/aggregated, by vendor_account: billed, USD"))
     found = costs.by_value(costs.ask(caller, months, "vendor_account"), costs.BILLED)
-    rows = [
-        [account, *(talk.dollars(amounts.get(month, Decimal(0))) for month in months), talk.dollars(sum(amounts.values(), Decimal(0)))]
-        for account, amounts in found.items()
-    ]
+    rows = []
+    for account, by_month in found.items():
+        amounts = [by_month.get(month, Decimal(0)) for month in months]
+        rows.append([account, *map(talk.dollars, [*amounts, sum(amounts, Decimal(0))])])
     talk.table(["account", *months, "together"], rows)
 
 
@@ -216,16 +217,17 @@ def check_costs(caller: Caller, totals: dict[str, Any]) -> None:
 
 
 def what_next(product: Product, server: Server, who: tuple[str, str]) -> None:
-    org, token = who
-    costs_url = f"{server.url}/bill-analysis/orgs/{org}/costs/aggregated"
-    body = '{"billing_center_ids":["unallocated"],"metrics":["cost_amortized_unblended_adj"],"dimensions":["category"],"start_at":"2026-08","end_at":"2026-11"}'
     if os.environ.get("ONCE"):
         return
+    org, token = who
+    question = costs.question(["2026-08", "2026-10"], "category")
+    bearer = '-H "Authorization: Bearer $TOKEN"'
     say()
     say(talk.bold("What to try next"))
     say(f"export TOKEN={token} BILLCONNECT_DATA={shlex.quote(str(product.data))}")
-    say(f'curl -H "Authorization: Bearer $TOKEN" {server.url}/api/onboarding/orgs/{org}/bill_connects')
-    say(f"curl -X POST -H \"Authorization: Bearer $TOKEN\" {costs_url} -d '{body}'")
+    say(f"curl {bearer} {server.url}/api/onboarding/orgs/{org}/bill_connects")
+    url = f"{server.url}/bill-analysis/orgs/{org}/costs/aggregated"
+    say(f"curl -X POST {bearer} {url} -d {shlex.quote(json.dumps(question))}")
     say(f"{product.binary} costs --org {org} --months 2026-08..2026-10 --by line_item_type")
     say(f"{product.binary} explain external-id-exact")
     say()

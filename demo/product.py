@@ -36,7 +36,8 @@ class Product:
         command = [str(self.binary), "--data", str(self.data), *arguments]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise ProductError(f"`billconnect {' '.join(arguments)}` ended with {done.returncode}:\n{done.stderr.strip()}")
+            asked = f"billconnect {' '.join(arguments)}"
+            raise ProductError(f"`{asked}` ended with {done.returncode}:\n{done.stderr.strip()}")
         return done.stdout
 
     def ask(self, *arguments: str) -> Any:

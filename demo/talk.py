@@ -114,7 +114,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
 
     def show(row: Sequence[str]) -> str:
-        return "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
+        numbers = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        return "  ".join([row[0].ljust(widths[0]), *numbers])
 
     say(dim(show(head)))
     for row in rows:

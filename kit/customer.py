@@ -1,4 +1,4 @@
-"""The people of the story: an operator who may assume roles, and a customer with an organization, a bucket and a role."""
+"""The people of the story: an operator who may assume roles, and a customer with an organization and a bucket."""
 
 from __future__ import annotations
 
