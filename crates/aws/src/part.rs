@@ -101,7 +101,7 @@ impl Reading {
                     self.offset += bytes.len() as u64;
                     return Ok(Some(bytes));
                 }
-                Some(Ok(_)) => return Err(self.failed("BodyTooLong", "the body goes on after its last byte")),
+                Some(Ok(_)) => return Err(self.failed("BodyTooLong", "the body goes on after its last byte").into()),
                 None if self.offset == self.source.part.size => return Ok(None),
                 None => self.resume("the body ended early".to_owned()).await?,
                 Some(Err(error)) => self.resume(broken(&error)).await?,
@@ -113,7 +113,7 @@ impl Reading {
     async fn resume(&mut self, why: String) -> Result<(), Box<Refusal>> {
         if self.offset == self.source.part.size {
             // All bytes came and yet it is an error: their checksum is wrong, and bytes are already handed on.
-            return Err(self.failed("BrokenBody", &why));
+            return Err(self.failed("BrokenBody", &why).into());
         }
         if self.offset - self.last_break >= PROGRESS {
             self.breaks = 0;
@@ -130,7 +130,7 @@ impl Reading {
                     return Ok(());
                 }
                 Err(refusal) if refusal.kind.may_pass() && refusal.kind != RefusalKind::Changed => {
-                    why = refusal.to_string()
+                    why = refusal.to_string();
                 }
                 Err(refusal) => return Err(refusal),
             }
@@ -138,11 +138,11 @@ impl Reading {
         let size = self.source.part.size;
         let message =
             format!("the body broke {MAX_BREAKS} times in a row, last after {} of {size} bytes: {why}", self.offset);
-        Err(self.failed("BrokenBody", &message))
+        Err(self.failed("BrokenBody", &message).into())
     }
 
-    fn failed(&self, code: &str, message: &str) -> Box<Refusal> {
-        Box::new(self.source.question.failed(RefusalKind::Unavailable, code, message))
+    fn failed(&self, code: &str, message: &str) -> Refusal {
+        self.source.question.failed(RefusalKind::Unavailable, code, message)
     }
 }
 

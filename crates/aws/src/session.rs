@@ -20,7 +20,7 @@ use crate::refusal::{Question, Signer};
 const LIFETIME: i32 = 3600;
 
 /// How long before its end a session is no longer used: longer than any one call and its retries take.
-const MARGIN: Duration = Duration::from_secs(300);
+const MARGIN: Duration = Duration::from_mins(5);
 
 /// What a session may be reused for: everything that decides whose it is and what it may see.
 ///
@@ -90,10 +90,15 @@ impl AwsClient {
     }
 
     async fn try_assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Result<Caller, Box<Refusal>> {
-        let (session, arn) = self.open_session(candidate, presented).await?;
+        let opened = self.open_session(candidate, presented).await;
         let Presented::Right(_) = presented else {
-            return Ok(Caller { account: candidate.role.account().to_string(), arn });
+            return opened.map(|(_, arn)| Caller { account: candidate.role.account().to_string(), arn });
         };
+        if opened.as_ref().is_err_and(|refusal| refusal.kind.is_denial()) {
+            // AWS lets a session run on when the role is withdrawn; we do not.
+            self.sessions.forget(candidate).await;
+        }
+        let (session, _) = opened?;
         let who = caller(&self.sts_as(candidate, session.clone()), Signer::Session, candidate.role.as_ref()).await?;
         *self.sessions.slot(Scope::of(candidate)).lock().await = Some(session);
         Ok(who)

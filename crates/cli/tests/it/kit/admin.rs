@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use aws::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
 };
 use aws_sigv4::sign::v4;
 use reqwest::{Method, StatusCode};
@@ -32,7 +33,7 @@ struct Request<'a> {
 }
 
 impl Admin {
-    /// The administrator of `account`: to MiniStack, a key that is an account's number is that account's root.
+    /// The administrator of `account`: to `MiniStack`, a key that is an account's number is that account's root.
     pub fn of(account: &str) -> Self {
         Self { http: reqwest::Client::new(), account: account.to_owned() }
     }
@@ -41,7 +42,8 @@ impl Admin {
     pub async fn user(&self, name: &str, policy: &Value) -> Credentials {
         self.iam(&[("Action", "CreateUser"), ("UserName", name)]).await;
         let document = policy.to_string();
-        let put = [("Action", "PutUserPolicy"), ("UserName", name), ("PolicyName", "all"), ("PolicyDocument", &document)];
+        let put =
+            [("Action", "PutUserPolicy"), ("UserName", name), ("PolicyName", "all"), ("PolicyDocument", &document)];
         self.iam(&put).await;
         let key = self.iam(&[("Action", "CreateAccessKey"), ("UserName", name)]).await;
         Credentials::new(element(&key, "AccessKeyId"), element(&key, "SecretAccessKey"), None, None, "test kit")
@@ -63,7 +65,8 @@ impl Admin {
     /// Replaces what a role may do.
     pub async fn set_permissions(&self, role: &str, policy: &Value) {
         let document = policy.to_string();
-        let put = [("Action", "PutRolePolicy"), ("RoleName", role), ("PolicyName", "all"), ("PolicyDocument", &document)];
+        let put =
+            [("Action", "PutRolePolicy"), ("RoleName", role), ("PolicyName", "all"), ("PolicyDocument", &document)];
         self.iam(&put).await;
     }
 
@@ -87,7 +90,9 @@ impl Admin {
         let body = if region == "us-east-1" {
             String::new()
         } else {
-            format!("<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>")
+            format!(
+                "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+            )
         };
         let bucket = Bucket { owner: self.clone(), name: name.to_owned(), region: region.to_owned() };
         bucket.send(Method::PUT, "", body.into_bytes()).await;
@@ -132,7 +137,8 @@ impl Admin {
             .expect("all parameters are given");
         let headers = [("content-type", request.content_type)];
         let body = SignableBody::Bytes(&request.body);
-        let signable = SignableRequest::new(request.method.as_str(), &url, headers.into_iter(), body).expect("a sound request");
+        let signable =
+            SignableRequest::new(request.method.as_str(), &url, headers.into_iter(), body).expect("a sound request");
         let signed = sign(signable, &parameters.into()).expect("it can be signed");
         let mut sending = self.http.request(request.method.clone(), &url).header(headers[0].0, headers[0].1);
         for (name, value) in signed.output().headers() {

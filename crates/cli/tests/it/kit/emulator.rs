@@ -1,4 +1,4 @@
-//! One MiniStack for the whole test process: started by the first test that needs it, gone when the process is.
+//! One `MiniStack` for the whole test process: started by the first test that needs it, gone when the process is.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ impl Emulator {
         let mut port = String::new();
         let stdout = child.stdout.take().expect("its output is piped");
         BufReader::new(stdout).read_line(&mut port).expect("its output is text");
-        let port: u16 = port.trim().parse().unwrap_or_else(|_| panic!("the emulator said no port but `{port}`: {SETUP}"));
+        let port: u16 =
+            port.trim().parse().unwrap_or_else(|_| panic!("the emulator said no port but `{port}`: {SETUP}"));
         Self { url: format!("http://127.0.0.1:{port}"), _child: child }
     }
 }

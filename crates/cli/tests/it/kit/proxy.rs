@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,11 +15,18 @@ pub enum Fault {
     CutAfter(usize),
     /// The connection stays open after so many bytes of the answer's body, and nothing more comes.
     StallAfter(usize),
-    /// S3 asks to slow down, and the request never reaches it.
-    SlowDown,
+    /// S3 answers with an error, and the request never reaches it.
+    Refuse(Refused),
     /// No answer comes at all.
     Silence,
 }
+
+/// An error answer of S3: status, code and message.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused(pub u16, pub &'static str, pub &'static str);
+
+/// What S3 says when it is asked too often.
+pub const SLOW_DOWN: Fault = Fault::Refuse(Refused(503, "SlowDown", "Please reduce your request rate."));
 
 /// A running proxy. It lives as long as the test's runtime.
 pub struct Proxy {
@@ -73,8 +79,8 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
         hit.and_then(|index| state.planned.remove(index)).map(|(_, fault)| fault)
     };
     match fault {
-        Some(Fault::SlowDown) => return client.write_all(SLOW_DOWN.as_bytes()).await,
-        Some(Fault::Silence) => return hang(client).await,
+        Some(Fault::Refuse(refused)) => return client.write_all(refused.answer().as_bytes()).await,
+        Some(Fault::Silence) => hang(client).await,
         _ => {}
     }
     let upstream = emulator::url().trim_start_matches("http://");
@@ -101,11 +107,11 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
     }
 }
 
-/// Keeps a connection open and says nothing, longer than any patience of these tests.
-async fn hang(client: TcpStream) -> std::io::Result<()> {
-    tokio::time::sleep(Duration::from_secs(60)).await;
+/// Keeps a connection open and says nothing, until the test's runtime ends.
+async fn hang(client: TcpStream) -> ! {
+    let never: std::convert::Infallible = std::future::pending().await;
     drop(client);
-    Ok(())
+    match never {}
 }
 
 /// Reads up to the blank line that ends a head; what was read of the body comes beside it.
@@ -128,6 +134,12 @@ fn content_length(head: &str) -> usize {
     lengths.next().and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
 }
 
-/// What S3 says when it is asked too often.
-const SLOW_DOWN: &str = "HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: 88\r\nconnection: close\r\n\r\n\
-    <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>\r\n";
+impl Refused {
+    /// The answer as it goes over the wire.
+    fn answer(self) -> String {
+        let Self(status, code, message) = self;
+        let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        let head = format!("HTTP/1.1 {status} {code}\r\ncontent-type: application/xml\r\nconnection: close");
+        format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    }
+}

@@ -42,9 +42,13 @@ impl World {
 
     /// A customer of `org` with a bucket in `region`.
     pub async fn of(org: OrgId, region: &str) -> Self {
+        Self::with_account(org, &format!("2{:011}", next()), region).await
+    }
+
+    /// A customer of `org` with this payer account.
+    pub async fn with_account(org: OrgId, account: &str, region: &str) -> Self {
         let operator = operator().await;
-        let account = format!("2{:011}", next());
-        let payer = Admin::of(&account);
+        let payer = Admin::of(account);
         let bucket = payer.bucket(&format!("bills-{account}"), region).await;
         let candidate = Candidate {
             org,

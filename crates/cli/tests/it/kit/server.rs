@@ -1,0 +1,183 @@
+//! The binary under test: its server as a child process, its command line, and plain HTTP to it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use billing::names::OrgId;
+use reqwest::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::emulator;
+use super::world::{OPERATOR_ARN, operator};
+
+/// A data folder, and a server over it that ends when this does.
+pub struct Server {
+    /// Where it answers, `http://127.0.0.1:<port>`.
+    pub url: String,
+    http: reqwest::Client,
+    install: Install,
+    child: Child,
+}
+
+/// An answer of the server.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, or null where it is empty.
+    pub json: Value,
+}
+
+/// One installation: the binary with a data folder of its own and the operator's credentials.
+pub struct Install {
+    data: TempDir,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Install {
+    /// An empty installation whose AWS is at `aws_url`: the emulator's address, or a proxy's before it.
+    pub async fn at(aws_url: &str) -> Self {
+        let own = operator().await;
+        let environment = vec![
+            ("AWS_ENDPOINT_URL", aws_url.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", own.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", own.secret_access_key().to_owned()),
+            ("BILLCONNECT_OPERATOR_PRINCIPAL", OPERATOR_ARN.to_owned()),
+        ];
+        Self { data: TempDir::new().expect("a folder for data"), environment }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// A command line of the binary, ready to run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_billconnect"));
+        // What the machine happens to have of AWS's and our own variables must not decide a test.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("AWS_") || text.starts_with("BILLCONNECT_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment.iter().cloned()).arg("--data").arg(self.data.path()).args(arguments);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command line to its end, whatever it answers.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs a command line that must succeed and print JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let talk = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {talk}");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}"))
+    }
+
+    /// Makes an org.
+    pub fn org(&self, name: &str) -> OrgId {
+        let made = self.json(&["org", "create", "--name", name, "--json"]);
+        made["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("no org id in {made}"))
+    }
+
+    /// Makes a refresh token of an org.
+    pub fn refresh_token(&self, org: OrgId, role: &str) -> String {
+        let made = self.json(&["token", "create", "--org", &org.to_string(), "--role", role, "--json"]);
+        made["refresh_token"].as_str().unwrap_or_else(|| panic!("no refresh token in {made}")).to_owned()
+    }
+}
+
+impl Server {
+    /// Starts a server over an installation of its own, with the emulator for AWS.
+    pub async fn start() -> Self {
+        Self::over(Install::at(emulator::url()).await)
+    }
+
+    /// Starts a server over an installation; ready when this returns.
+    pub fn over(install: Install) -> Self {
+        let (child, url) = spawn(&install);
+        Self { url, http: reqwest::Client::new(), install, child }
+    }
+
+    /// The installation, for command lines beside the running server.
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
+    /// Kills the server without warning, as a power cut does, and starts another over the same data.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+        (self.child, self.url) = spawn(&self.install);
+    }
+
+    /// Sends a request. `bearer` is a token, and `body` goes out with the content type that curl's `-d` has.
+    pub async fn call(&self, method: Method, path: &str, bearer: Option<&str>, body: Option<String>) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(token) = bearer {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        }
+        let answer = request.send().await.expect("the server answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("an answer in text");
+        let json = match text.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text)
+                .unwrap_or_else(|error| panic!("{path}: {status} is not JSON ({error}): {text}")),
+        };
+        Answer { status, json }
+    }
+
+    /// Exchanges a new refresh token of `org` for an access token.
+    pub async fn access_token(&self, org: OrgId, role: &str) -> String {
+        let refresh = self.install.refresh_token(org, role);
+        let form = format!("grant_type=refresh_token&refresh_token={refresh}");
+        let grant = self.call(Method::POST, "/oidc/token", None, Some(form)).await;
+        grant.json["access_token"].as_str().unwrap_or_else(|| panic!("no access token: {grant:?}")).to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the talk of a server belongs to the output of the test that started it")]
+/// Starts `serve` on a free port and waits for the line that says where it listens.
+fn spawn(install: &Install) -> (Child, String) {
+    let mut command = install.command(&["serve", "--listen", "127.0.0.1:0", "--poll-interval", "1s"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let stderr = BufReader::new(child.stderr.take().expect("its talk is piped"));
+    let (say, hear) = mpsc::channel();
+    thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            if let Some(url) = line.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")) {
+                // Only the first such line has a listener.
+                let _ = say.send(url.to_owned());
+            }
+            // Read on to the end, or the server would block on a full pipe; `cargo test` shows this with a failing test.
+            println!("server: {line}");
+        }
+    });
+    let url = hear.recv_timeout(Duration::from_mins(1));
+    let url = url.unwrap_or_else(|error| panic!("the server did not say where it listens: {error}"));
+    (child, url)
+}
