@@ -228,3 +228,93 @@ fn encode(mut encoder: Encoder, batches: &Receiver<RecordBatch>) -> parquet::err
     }
     encoder.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use futures::{StreamExt, stream};
+
+    use super::*;
+    use crate::testkit::{TestLake, head};
+
+    const HEADER: &str = "lineItem/LineItemType,lineItem/UsageAccountId,lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/UnblendedCost";
+
+    fn packed(rows: usize) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        writeln!(gzip, "{HEADER}").unwrap();
+        for _ in 0..rows {
+            writeln!(gzip, "Usage,111111111111,2026-09-02T00:00:00Z,2026-09-02T01:00:00Z,0.1").unwrap();
+        }
+        gzip.finish().unwrap()
+    }
+
+    /// A delivery of two files, and their bytes.
+    fn delivery() -> (DeliveryHead, [Vec<u8>; 2]) {
+        let files = [packed(20_000), packed(3)];
+        let parts = files.iter().zip(["R-00001.csv.gz", "R-00002.csv.gz"]);
+        let part =
+            |(file, key): (&Vec<u8>, &str)| PartHead { key: key.into(), etag: "\"e\"".into(), size: file.len() as u64 };
+        (DeliveryHead { parts: parts.map(part).collect(), ..head("a") }, files)
+    }
+
+    fn download(file: &[u8]) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<> {
+        let chunks: Vec<_> = file.chunks(1000).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+        stream::iter(chunks)
+    }
+
+    #[tokio::test]
+    async fn files_read_at_once_are_one_month() {
+        let test = TestLake::new();
+        let lake = test.org(100_001);
+        let (head, files) = delivery();
+        let staging = lake.stage(&head).await.unwrap();
+        let progress = staging.progress();
+        let (second, first) = tokio::join!(
+            staging.read_part(&head.parts[1], download(&files[1])),
+            staging.read_part(&head.parts[0], download(&files[0])),
+        );
+        assert_eq!((first.unwrap().rows, second.unwrap().rows), (20_000, 3));
+        assert_eq!((progress.rows(), progress.bytes_packed()), (20_003, head.size()));
+        let receipt = lake.publish(staging.reconcile().await.unwrap()).await.unwrap();
+        assert_eq!(receipt.unblended_in_files.to_string(), "2000.3");
+        assert_eq!(receipt.parts.iter().map(|part| part.rows).collect::<Vec<_>>(), [20_000, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_fails_leaves_nothing_and_may_be_read_again() {
+        let test = TestLake::new();
+        let (head, files) = delivery();
+        let staging = test.org(100_001).stage(&head).await.unwrap();
+        let part = &head.parts[0];
+        let cut = download(&files[0]).take(5);
+        let error = staging.read_part(part, cut).await.unwrap_err().to_string();
+        assert!(error.contains("`R-00001.csv.gz`"), "{error}");
+        let broken = cut_off(&files[0]);
+        let error = staging.read_part(part, broken).await.unwrap_err().to_string();
+        assert!(error.contains("`R-00001.csv.gz`") && error.contains("reset by peer"), "{error}");
+        assert_eq!(test.org(100_001).sweep(std::time::Duration::ZERO).await.unwrap(), 0);
+        staging.read_part(part, download(&files[0])).await.unwrap();
+        staging.read_part(&head.parts[1], download(&files[1])).await.unwrap();
+        assert_eq!(staging.reconcile().await.unwrap().receipt().rows_in_files, 20_003);
+    }
+
+    fn cut_off(file: &[u8]) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<> {
+        download(file).take(5).chain(stream::iter([Err(std::io::Error::other("reset by peer"))]))
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_is_given_up_is_no_file() {
+        let test = TestLake::new();
+        let (head, files) = delivery();
+        let staging = test.org(100_001).stage(&head).await.unwrap();
+        let stalled = download(&files[0]).take(5).chain(stream::pending());
+        let reading = staging.read_part(&head.parts[0], stalled);
+        // Begun, and dropped before it could end.
+        assert!(futures::future::poll_immediate(reading).await.is_none());
+        staging.read_part(&head.parts[1], download(&files[1])).await.unwrap();
+        assert!(matches!(staging.reconcile().await, Err(LakeError::Unread { .. })));
+    }
+}
