@@ -13,11 +13,13 @@ const AWS_EMEA: &str = "Amazon Web Services EMEA SARL";
 pub(crate) struct Account {
     pub(crate) id: String,
     pub(crate) entity: &'static str,
+    /// What its people put into tags, and the cost category it falls into.
     team: &'static str,
     env: &'static str,
     unit: &'static str,
 }
 
+/// As people type them: with commas, quotes and other scripts, and once the word that the API has for no value.
 const TEAMS: [&str; 6] = ["payments", "search", "data, platform", "フロントエンド", "R&D \"skunkworks\"", "None"];
 const ENVS: [&str; 3] = ["prod", "staging", "dev"];
 const UNITS: [&str; 4] = ["Retail", "Retail, Europe", "Corporate", ""];

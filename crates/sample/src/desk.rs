@@ -19,6 +19,7 @@ use crate::spec::Spec;
 pub(crate) struct Scene {
     pub(crate) month: Month,
     pub(crate) index: usize,
+    /// The text of each hour: formatted once, used by every line.
     pub(crate) stamps: Vec<String>,
     pub(crate) invoices: Invoices,
     pub(crate) plan: Plan,
@@ -28,6 +29,7 @@ impl Scene {
     pub(crate) fn new(spec: &Spec, index: usize) -> Result<Self, SampleError> {
         let months = spec.all_months();
         let month = months[index];
+        // Streams for lines are numbered by year and month, from 200001 on; these stay below.
         let mut rng = Rng::new(spec.seed, 1000 + u64::try_from(index).expect("a count of months fits"));
         let open = index + 1 == months.len();
         let invoices = if open { Invoices::open() } else { Invoices::closed(&mut rng) };
@@ -79,6 +81,7 @@ pub(crate) struct Desk<'a> {
     payer: &'a str,
     pub(crate) rng: Rng,
     pub(crate) cells: Cells,
+    /// Of the line before, in case it repeats.
     line_id: String,
     sink: &'a mut dyn Sink,
     pub(crate) written: u64,
@@ -158,6 +161,7 @@ impl<'a> Desk<'a> {
     /// Writes the line's money and hands it on.
     pub(crate) fn emit(&mut self, head: &Head, money: &Money) -> Result<(), SampleError> {
         money.write(&mut self.cells);
+        // Tax is not taxed, and pods cost nothing.
         if money.kind != Kind::Split && head.line_type != LineType::Tax {
             *self.spend.entry((head.account, head.product.code)).or_default() += money.charges(head.line_type).billed;
         }

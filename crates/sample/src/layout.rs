@@ -89,6 +89,7 @@ impl<'a> Delivery<'a> {
         format!("{}/{}", report_folder(self.spec), self.month.folder())
     }
 
+    /// Where parts lie. Only create-new deliveries have a folder of their own.
     fn data_folder(&self) -> String {
         match self.spec.mode {
             Mode::CreateNew => format!("{}/{}", self.month_folder(), self.assembly),
@@ -102,6 +103,7 @@ impl<'a> Delivery<'a> {
             let (category, name) = col.category_and_name();
             Column { category, name }
         };
+        // Listed in the manifest although it is no part of the bill: a reader goes by `reportKeys` alone.
         let redshift = format!("{}/{}-RedshiftManifest.json", self.data_folder(), spec.report_name);
         let manifest = Manifest {
             assembly_id: &self.assembly,
@@ -134,6 +136,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
+/// `P/R`, or `R` where the path is empty.
 fn report_folder(spec: &Spec) -> String {
     format!("{}{}", slashed(&spec.path_prefix), spec.report_name)
 }

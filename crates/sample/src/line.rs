@@ -60,7 +60,8 @@ pub(crate) enum Kind {
     Split,
 }
 
-/// The money of a line. `None` is an empty cell.
+/// The money of a line; `None` is an empty cell. The totals are worked out from these numbers, and the cells are
+/// written from them: no total ever comes from a cell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Money {
     pub(crate) kind: Kind,
@@ -108,6 +109,7 @@ impl Money {
         if self.kind == Kind::Split {
             return Charges::default();
         }
+        // One arm for each row of the table in the crate's documentation.
         let (billed, effective, list) = match line_type {
             T::DiscountedUsage => (unblended, or_zero(self.reservation_effective), on_demand),
             T::SavingsPlanCoveredUsage => (Dec::ZERO, or_zero(self.plan_effective), on_demand),
@@ -128,6 +130,7 @@ impl Money {
         }
     }
 
+    /// The part of a commitment's fee that nothing used; `None` for a line that is no such fee.
     fn unused(&self, line_type: LineType) -> Option<Dec> {
         match line_type {
             LineType::RiFee => {
@@ -141,6 +144,7 @@ impl Money {
     }
 }
 
+/// After the enterprise discount. No total uses it: the discount has lines of its own.
 fn net(amount: Dec) -> Dec {
     amount.times(Dec::of("0.91"))
 }

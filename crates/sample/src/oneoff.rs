@@ -12,6 +12,7 @@ use crate::product::{CLOUDFRONT, COMPUTE_PLANS, EC2, LAMBDA, MARKETPLACE_LOGS, P
 /// At most so many lines a month come from here and from commitments apart from their slots.
 pub(crate) const MOST_LINES: u64 = 24;
 
+/// A line with an amount of its own.
 struct OneOff {
     line_type: LineType,
     product: &'static Product,
@@ -22,6 +23,7 @@ struct OneOff {
     description: &'static str,
 }
 
+/// Amounts are written as people say them; this says which way they count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Charge,
@@ -37,6 +39,7 @@ const fn relief(line_type: LineType, product: &'static Product, amount: &str, de
     OneOff { sign: Sign::Relief, ..charge(line_type, product, amount, description) }
 }
 
+/// Spread over the accounts in turn. The small and the long amounts test that nothing is rounded.
 const ONE_OFFS: [OneOff; 12] = [
     OneOff {
         usage: ["BusinessSupport", "Support", "Dollar", ""],
@@ -68,12 +71,14 @@ const ONE_OFFS: [OneOff; 12] = [
     },
 ];
 
+/// One line for each, over the whole month as AWS states them.
 pub(crate) fn write(desk: &mut Desk<'_>) -> Result<(), SampleError> {
     for (at, one_off) in ONE_OFFS.iter().enumerate() {
         let account = desk.turn(at);
         let hours = desk.scene.whole_month();
         let head = Head { line_type: one_off.line_type, account, product: one_off.product, bill: one_off.bill, hours };
         desk.begin(&head);
+        // Credits and most fees have no usage type, unit or region.
         if !one_off.usage[0].is_empty() {
             desk.place(&REGIONS[0], one_off.usage);
             desk.cells.set_amount(Col::UsageAmount, Dec::whole(1));

@@ -71,6 +71,7 @@ impl PartWriter {
     pub(crate) fn next_member(&mut self) -> Result<(), SampleError> {
         self.flush()?;
         self.in_member = 0;
+        // The clone shares the position in the file, and the old encoder is finished before the new one writes.
         let file = self.gzip.get_ref().get_ref().try_clone().map_err(SampleError::write(&self.path))?;
         let finished = std::mem::replace(&mut self.gzip, member(BufWriter::new(file)));
         finish(finished, &self.path)
@@ -81,6 +82,7 @@ impl PartWriter {
         finish(self.gzip, &self.path)
     }
 
+    /// Hands the text on to gzip; what gzip keeps back is written at the member's end.
     fn flush(&mut self) -> Result<(), SampleError> {
         self.gzip.write_all(&self.text).map_err(SampleError::write(&self.path))?;
         self.in_member += self.text.len();

@@ -13,16 +13,21 @@ use crate::product::{CACHE, EC2, Product, RDS};
 /// How much of a commitment gets used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Habit {
+    /// Nothing is left over, so no Unused charge is added.
     Full,
+    /// Something is left over, now and then nothing.
     Partly,
+    /// Nobody runs what was reserved: all of the fee is unused.
     Idle,
 }
 
+/// What is sold: one for each payment option, and one that nobody uses.
 struct Reservation {
     product: &'static Product,
     instance: &'static Instance,
     /// Usage type without its first word, operation, product family.
     usage: [&'static str; 3],
+    /// Payment option and offering class, as the pricing columns spell them.
     purchase: [&'static str; 2],
     /// Prices an hour: recurring, the upfront fee spread over the term, on demand.
     hourly: [Dec; 3],
@@ -31,6 +36,7 @@ struct Reservation {
     is_new: bool,
 }
 
+/// Reserved and on-demand instances share a usage type; only the line item type tells them apart.
 const EC2_USAGE: [&str; 3] = ["BoxUsage", "RunInstances:0002", "Compute Instance"];
 
 const RESERVATIONS: [Reservation; 4] = [
@@ -78,6 +84,7 @@ struct Holding<'a> {
     owner: usize,
     region: &'static Region,
     arn: String,
+    /// AWS's number for the purchase; a number in a text column.
     subscription: String,
     /// How many instances it covers.
     count: u64,
@@ -107,7 +114,9 @@ pub(crate) fn write(desk: &mut Desk<'_>) -> Result<(), SampleError> {
 struct Used([Dec; 3]);
 
 impl Holding<'_> {
+    /// The line on the purchase's own invoice. Only the ARN tells it from any other `Fee`.
     fn upfront(&self, desk: &mut Desk<'_>) -> Result<(), SampleError> {
+        // AWS states the whole month, not the hour of the purchase.
         let head = self.head(LineType::Fee, desk.scene.whole_month());
         desk.begin(&Head { bill: Bill::Purchase, ..head });
         self.identify(desk, "HeavyUsage");
@@ -125,6 +134,7 @@ impl Holding<'_> {
         self.terms.hourly[1].times_whole(8760 * self.count).to_cents()
     }
 
+    /// Lines for what runs under the reservation, in any account of the organization; what they used of it.
     fn usage(&self, desk: &mut Desk<'_>) -> Result<Used, SampleError> {
         let scene = desk.scene;
         let mut used = Used::default();
@@ -135,6 +145,7 @@ impl Holding<'_> {
                 Habit::Idle => 0,
             };
             for instance in 0..running {
+                // A part of an hour leaves the rest of it unused.
                 let partly = self.terms.habit == Habit::Partly && desk.rng.once_in(9);
                 let whole = Dec::whole(u64::from(hours.1 - hours.0));
                 let quantity = if partly { whole.times(Dec::of("0.35")) } else { whole };
@@ -145,6 +156,7 @@ impl Holding<'_> {
         Ok(used)
     }
 
+    /// One resource in one slot: it costs nothing on the invoice, and its share of the reservation in truth.
     fn covered(
         &self,
         desk: &mut Desk<'_>,
@@ -155,6 +167,7 @@ impl Holding<'_> {
         let [recurring, upfront, on_demand] = self.terms.hourly.map(|rate| quantity.times(rate));
         desk.begin(&head);
         self.identify(desk, self.terms.usage[0]);
+        // Instances keep their ids from slot to slot, and so their tags.
         let mark = 977 * (instance + 1);
         let cells = &mut desk.cells;
         cells.set_format(Col::ResourceId, format_args!("i-0{:016x}", mark.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
@@ -184,6 +197,7 @@ impl Holding<'_> {
         let head = self.head(LineType::RiFee, desk.scene.whole_month());
         let bought = self.count * u64::from(desk.scene.hours());
         let [fee, amortised, _] = self.terms.hourly.map(|rate| rate.times_whole(bought));
+        // Unused is what was bought less what was used, never worked out on its own: the two must add up.
         let idle = Dec::whole(bought) - used.0[0];
         desk.begin(&head);
         self.identify(desk, "HeavyUsage");
@@ -216,10 +230,12 @@ impl Holding<'_> {
         desk.emit(&head, &money)
     }
 
+    /// Fees fall on the account that bought.
     fn head(&self, line_type: LineType, hours: (u16, u16)) -> Head {
         Head { line_type, account: self.owner, product: self.terms.product, bill: Bill::Monthly, hours }
     }
 
+    /// The cells that name the reservation on each of its lines.
     fn identify(&self, desk: &mut Desk<'_>, usage: &str) {
         let usage_type = format!("{usage}:{}", self.terms.instance.name);
         desk.place(self.region, [&usage_type, self.terms.usage[1], "Hrs", self.terms.usage[2]]);

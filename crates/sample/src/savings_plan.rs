@@ -10,6 +10,7 @@ use crate::line::{LineType, Money};
 use crate::product::{COMPUTE_PLANS, EC2, ECS, LAMBDA, Product};
 use crate::reservation::Habit;
 
+/// What is sold: one for each payment option, each covering another service.
 struct SavingsPlan {
     /// Offering type, its short form in usage types, payment option.
     terms: [&'static str; 3],
@@ -59,6 +60,7 @@ struct Holding<'a> {
     owner: usize,
     region: &'static Region,
     arn: String,
+    /// How many resources the hourly commitment is enough for.
     count: u64,
 }
 
@@ -91,6 +93,7 @@ impl Holding<'_> {
         [commitment, commitment.times(self.plan.upfront)]
     }
 
+    /// The line on the purchase's own invoice, in the month's first hour.
     fn upfront(&self, desk: &mut Desk<'_>) -> Result<(), SampleError> {
         let head = Head { bill: Bill::Purchase, ..self.fee_head(LineType::SavingsPlanUpfrontFee, (0, 1)) };
         desk.begin(&head);
@@ -103,10 +106,12 @@ impl Holding<'_> {
 
     /// Covered usage of one account and the negation that cancels it; what of the commitment it used.
     fn usage(&self, desk: &mut Desk<'_>, account: usize, hours: (u16, u16)) -> Result<Dec, SampleError> {
+        // What idles uses none of the commitment; the fee says so.
         let idle = if self.plan.habit == Habit::Full { 0 } else { desk.rng.below(self.count / 4 + 2).min(self.count) };
         let whole = Dec::whole(u64::from(hours.1 - hours.0));
         let (mut used, mut cost) = (Dec::ZERO, Dec::ZERO);
         for resource in 0..self.count - idle {
+            // Long fractions: sums stay exact only in decimals.
             let part = self.plan.habit == Habit::Partly && desk.rng.once_in(5);
             let quantity = if part { whole.times(Dec::scaled(1 + desk.rng.below(999_999), 6)) } else { whole };
             let money = Money {
@@ -126,6 +131,7 @@ impl Holding<'_> {
         Ok(used)
     }
 
+    /// Usage at its on-demand price; the negation takes that back, and the plan's price is in a column of its own.
     fn covered(
         &self,
         desk: &mut Desk<'_>,
@@ -151,6 +157,7 @@ impl Holding<'_> {
         desk.emit(&head, money)
     }
 
+    /// One line for all of a slot's covered usage, as AWS sums them up.
     fn negation(
         &self,
         desk: &mut Desk<'_>,
@@ -169,6 +176,7 @@ impl Holding<'_> {
         desk.emit(&head, &Money { unblended: -cost, blended: Some(-cost), ..Money::default() })
     }
 
+    /// The slot's fee: billed without what was paid upfront, committed with it.
     fn recurring(&self, desk: &mut Desk<'_>, hours: (u16, u16), used: Dec) -> Result<(), SampleError> {
         let head = self.fee_head(LineType::SavingsPlanRecurringFee, hours);
         let length = u64::from(hours.1 - hours.0);
@@ -191,20 +199,24 @@ impl Holding<'_> {
         desk.emit(&head, &money)
     }
 
+    /// Fees are under the product code of the plans, and fall on the account that bought.
     fn fee_head(&self, line_type: LineType, hours: (u16, u16)) -> Head {
         Head { line_type, account: self.owner, product: &COMPUTE_PLANS, bill: Bill::Monthly, hours }
     }
 
+    /// Covered usage and its negation share account and invoice, which is where they must cancel.
     fn usage_head(&self, line_type: LineType, account: usize, hours: (u16, u16)) -> Head {
         Head { line_type, account, product: self.plan.covers, bill: Bill::Monthly, hours }
     }
 
+    /// The covered service's own usage type, with the plan's name.
     fn identify_usage(&self, desk: &mut Desk<'_>) {
         desk.place(self.region, self.plan.usage);
         desk.cells.set(Col::PricingTerm, "OnDemand");
         self.name(desk);
     }
 
+    /// A fee's usage type is the plan itself.
     fn identify(&self, desk: &mut Desk<'_>) {
         desk.place(self.region, [self.plan.terms[1], "", "Hrs", ""]);
         desk.cells.set(Col::PlanStartTime, "2026-08-01T00:00:00.000Z");
@@ -212,6 +224,7 @@ impl Holding<'_> {
         self.name(desk);
     }
 
+    /// Every line of a plan carries its ARN: it is the only link between fee and usage.
     fn name(&self, desk: &mut Desk<'_>) {
         let texts = [
             (Col::PlanArn, self.arn.as_str()),

@@ -33,14 +33,18 @@ pub(crate) fn write(desk: &mut Desk<'_>, count: u64) -> Result<(), SampleError> 
     Ok(())
 }
 
+/// Whose usage, and in which hour.
 type Place = (usize, (u16, u16));
 
+/// Ordinary usage: most of a bill.
 fn metered(desk: &mut Desk<'_>, (account, hours): Place, offer: &Offer) -> Result<(), SampleError> {
+    // The lower of two draws: most usage is in the first regions.
     let region = &REGIONS[desk.rng.index(REGIONS.len()).min(desk.rng.index(REGIONS.len()))];
     let quantity = quantity(&mut desk.rng, offer.quantity);
     let public = offer.rate.times(region.price);
     let (rate, on_demand) = (agreed_rate(desk, offer, public), quantity.times(public));
     let unblended = quantity.times(rate);
+    // A blank blended cost is legal, and not the same as 0.
     let blended = if desk.rng.once_in(30) { None } else { Some(unblended) };
     let head = Head { line_type: LineType::Usage, account, product: offer.product, bill: Bill::Monthly, hours };
     desk.begin(&head);
@@ -68,6 +72,8 @@ fn agreed_rate(desk: &mut Desk<'_>, offer: &Offer, public: Dec) -> Dec {
     }
 }
 
+/// What the discount columns say is already in the unblended cost (private rates) or in lines of its own (enterprise):
+/// a reader that subtracted them once more would be wrong.
 fn discounts(desk: &mut Desk<'_>, private: Dec, unblended: Dec) {
     let edp = unblended.times(Dec::of("0.09"));
     if !private.is_zero() {
@@ -79,6 +85,7 @@ fn discounts(desk: &mut Desk<'_>, private: Dec, unblended: Dec) {
 
 fn quantity(rng: &mut Rng, quantity: Quantity) -> Dec {
     match quantity {
+        // Something started or ended within the hour.
         Quantity::Hours if rng.once_in(10) => Dec::scaled(1 + rng.below(999_999), 6),
         Quantity::Hours => Dec::whole(1),
         Quantity::Stored => Dec::scaled(1 + rng.below(9_000_000_000), 10),
@@ -87,6 +94,7 @@ fn quantity(rng: &mut Rng, quantity: Quantity) -> Dec {
             let most = rng.pick(&[1_000, 10_000_000, 400_000_000]);
             Dec::scaled(1 + rng.below(most), 7)
         }
+        // Down to one request, so that costs get as small as 10⁻⁷ and are printed in scientific notation.
         Quantity::Requests => {
             let most = rng.pick(&[1, 900, 250_000]);
             Dec::whole(1 + rng.below(most))
@@ -127,8 +135,10 @@ fn resource(desk: &mut Desk<'_>, account: usize, (offer, region): (&Offer, &Regi
     desk.accounts[account].tag(mark, &mut desk.cells);
 }
 
+/// Descriptions and the product and pricing columns. Hostile text is where a person or a seller could have typed it.
 fn describe(desk: &mut Desk<'_>, offer: &Offer, (rate, region): (Dec, &Region)) {
     let hostile = desk.rng.once_in(60).then(|| desk.rng.pick(&HOSTILE));
+    // A price keeps its SKU.
     let mark = Rng::new(7, u64::try_from(offer.usage[0].len() + region.prefix.len()).expect("short")).next();
     let cells = &mut desk.cells;
     if let Some(text) = hostile {
@@ -186,6 +196,7 @@ fn pod(desk: &mut Desk<'_>, (account, hours): Place, at: u64) -> Result<(), Samp
     desk.begin(&head);
     desk.place(region, [kind, "EKSPod-EC2", "vCPU-Hours", "Compute"]);
     let id = &desk.accounts[account].id;
+    // Pods of one node share its id as parent, which is what AWS groups them by.
     let pod = format!("arn:aws:eks:{}:{id}:pod/main/default/api-{node}/5f2b{node:032x}", region.code);
     let cells = &mut desk.cells;
     cells.set(Col::ResourceId, &pod);
@@ -209,6 +220,7 @@ fn pod(desk: &mut Desk<'_>, (account, hours): Place, at: u64) -> Result<(), Samp
     for (col, amount) in split {
         cells.set_amount(col, amount);
     }
+    // All its own costs are 0; what it would cost is in the split columns only.
     desk.emit(
         &head,
         &Money { kind: Kind::Split, blended: Some(Dec::ZERO), on_demand: Some(Dec::ZERO), ..Money::default() },

@@ -86,6 +86,8 @@ fn write_month(
     Ok(totals)
 }
 
+/// The order of a month's lines. Ordinary usage fills what is left of the rows, so it comes when all but the closing
+/// lines, whose number is known, are written.
 fn write_lines(desk: &mut Desk<'_>, rows: u64) -> Result<(), SampleError> {
     oneoff::write(desk)?;
     reservation::write(desk)?;
@@ -102,6 +104,7 @@ fn leave_superseded(delivery: &Delivery<'_>, bucket: &Path, columns: &[Col]) -> 
     put(bucket, &keys[0], &delivery.manifest(columns, 1))
 }
 
+/// A part with a header and no rows: legal, and found where fewer rows than before were delivered.
 fn header_only(path: &Path, columns: &[Col]) -> Result<(), SampleError> {
     PartWriter::create(path.to_owned(), columns.to_vec())?.finish()
 }
