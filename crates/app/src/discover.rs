@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use billing::connection::VerifiedConnection;
+use billing::connection::{Candidate, VerifiedConnection};
 use billing::delivery::{DeliveryHead, DeliveryId, PartHead};
 use billing::layout::{manifest_of, report_name};
 use billing::manifest::{LegacyManifest, ManifestError};
@@ -44,12 +44,6 @@ impl App {
             let folders = folders.join("`, `");
             return Err(AppError::Invalid(format!("several reports lie below the path: `{folders}`; connect the path of one")));
         }
-        let seen = self.store.seen_manifests(candidate.org, &candidate.id()).await?;
-        let settled: BTreeSet<(&str, &str)> = seen
-            .iter()
-            .filter(|manifest| manifest.outcome == ManifestOutcome::Settled)
-            .map(|manifest| (manifest.key.as_str(), manifest.etag.as_str()))
-            .collect();
         let mut found = Vec::new();
         let Some((report, months)) = reports.into_iter().next() else { return Ok(found) };
         for (period, prefix) in months.into_iter().rev() {
@@ -58,13 +52,19 @@ impl App {
             }
             let level = place.list(&prefix).await?;
             let Some(manifest) = manifest_of(&report, &level) else { continue };
-            if !settled.contains(&(manifest.key.as_str(), manifest.etag.as_str())) {
+            if !self.settled(candidate, manifest).await? {
                 let delivery = self.delivery(place, (&report, period), (manifest, &level)).await;
                 let (manifest_key, manifest_etag) = (manifest.key.clone(), manifest.etag.clone());
                 found.push(Discovered { period, manifest_key, manifest_etag, delivery });
             }
         }
         Ok(found)
+    }
+
+    /// Whether this very manifest was loaded, or rightly passed over, before.
+    async fn settled(&self, candidate: &Candidate, manifest: &ObjectHead) -> Result<bool, AppError> {
+        let seen = self.store.seen_manifest(candidate.org, &candidate.id(), &manifest.key).await?;
+        Ok(seen.is_some_and(|seen| seen.etag == manifest.etag && seen.outcome == ManifestOutcome::Settled))
     }
 
     async fn delivery(

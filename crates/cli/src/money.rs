@@ -1,10 +1,10 @@
 //! Amounts for people: rounded to cents for a table, never for a program.
 
-use billing::money::Amount;
+use billing::money::{Amount, SCALE};
 
 /// The amount to two decimals, half away from zero, with thousands apart: `-1,234.57`.
 pub fn cents(amount: Amount) -> String {
-    let unit = 10_i128.pow(u32::from(Amount::SCALE) - 2);
+    let unit = 10_i128.pow(u32::from(SCALE) - 2);
     let magnitude = amount.unscaled().unsigned_abs();
     let rounded = (magnitude + unit.unsigned_abs() / 2) / unit.unsigned_abs();
     let sign = if amount.unscaled() < 0 && rounded > 0 { "-" } else { "" };

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
+
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
@@ -28,7 +29,7 @@ pub fn talk(text: &str) {
 /// A table that fits the terminal; plain text where there is none.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
     if std::io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }

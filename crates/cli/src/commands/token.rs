@@ -49,9 +49,9 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
         Command::Create { org, role, json } => {
             let made = app.create_refresh_token(org, role).await?;
             // The one place where a token is shown: whoever asked for it needs it.
-            let text = made.token.expose_secret();
+            let text = made.expose_secret();
             if json {
-                out::json(&json!({ "id": made.id, "org": org, "role": role.name(), "refresh_token": text }))?;
+                out::json(&json!({ "org": org, "role": role.name(), "refresh_token": text }))?;
             } else {
                 out::data(text);
                 out::talk("this is shown once; POST /oidc/token exchanges it for an access token");
@@ -59,7 +59,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
         }
         Command::List { org, json } => {
             world::require_org(&app, org).await?;
-            let tokens = app.store().refresh_tokens(org).await?;
+            let tokens = app.refresh_tokens(org).await?;
             if json {
                 let shown = tokens.iter().map(|token| {
                     json!({ "id": token.id, "role": token.role.name(), "revoked": token.revoked_at.is_some() })
@@ -78,7 +78,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
         }
         Command::Revoke { org, id } => {
             world::require_org(&app, org).await?;
-            let revoked = app.store().revoke_refresh_token(org, id).await?;
+            let revoked = app.revoke_refresh_token(org, id).await?;
             anyhow::ensure!(revoked, "org `{org}` has no unrevoked token `{id}`; `billconnect token list --org {org}` shows them");
             out::talk(&format!("token {id} is revoked"));
         }

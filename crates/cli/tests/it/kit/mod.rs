@@ -1,7 +1,9 @@
 //! The test kit: a real emulator of AWS over the network, a customer's world in it, and the binary under test.
 
 pub mod admin;
+pub mod bill;
 pub mod emulator;
 pub mod proxy;
 pub mod server;
+pub mod story;
 pub mod world;

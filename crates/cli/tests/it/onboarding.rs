@@ -1,0 +1,220 @@
+//! A customer connects: the published request, what it proves, and what a refusal says.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::kit::bill::Delivery;
+use crate::kit::story::Story;
+use crate::kit::world::OPERATOR_ARN;
+
+/// The one failed check of a refusal.
+fn failed(answer: &Value) -> &Value {
+    let checks = answer["checks"].as_array().unwrap_or_else(|| panic!("no checks in {answer}"));
+    let failed: Vec<&Value> = checks.iter().filter(|check| check["verdict"] == "failed").collect();
+    assert_eq!(failed.len(), 1, "{failed:#?}");
+    failed[0]
+}
+
+/// Connects, expects a refusal for `check`, and that nothing was stored.
+async fn refused(story: &Story, check: &str) -> Value {
+    let answer = story.connect().await;
+    assert_eq!((answer.status, &answer.json["name"]), (422, &json!("unprocessable_entity")), "{}", answer.json);
+    let line = failed(&answer.json);
+    assert_eq!(line["check"], check, "{line:#}");
+    assert_eq!(story.bill_connects().await, json!([]), "nothing may be stored");
+    line.clone()
+}
+
+async fn delivered() -> Story {
+    let story = Story::new().await;
+    Delivery::of(story.payer(), &[("Usage", "AmazonS3", "1.5")]).put(&story.world).await;
+    story
+}
+
+#[tokio::test]
+async fn the_published_request_connects_and_the_costs_come() {
+    let story = delivered().await;
+    let answer = story.connect().await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    let (org, payer) = (story.org, story.payer());
+    let mut shown = answer.json.clone();
+    for time in ["created_at", "updated_at"] {
+        assert!(shown[time].take().as_str().is_some_and(|text| text.ends_with('Z')), "{}", answer.json);
+    }
+    let expected = json!({
+        "id": format!("aws-{payer}"),
+        "href": format!("/api/onboarding/orgs/{org}/bill_connects/aws/aws-{payer}"),
+        "cloud_vendor_id": "aws", "created_at": null, "updated_at": null,
+        "aws_bill_account_id": payer, "aws_bucket_name": story.world.candidate.bucket, "aws_bucket_path": "bills",
+        "aws_bucket_region": "eu-west-1",
+        "aws_sts_role_arn": story.world.candidate.role, "aws_sts_role_session_name": "flexera-finops",
+    });
+    assert_eq!(shown, expected);
+    assert_eq!(story.bill_connects().await, json!([answer.json]));
+    assert_eq!(story.get(answer.json["href"].as_str().unwrap()).await, answer.json);
+    story.completed(1).await;
+    assert_eq!(story.billed().await, "1.5");
+
+    let again = story.connect().await;
+    assert_eq!((again.status, &again.json["name"]), (409, &json!("conflict")));
+}
+
+#[tokio::test]
+async fn both_generations_show_the_same_connection_and_prove_it_anew() {
+    let story = delivered().await;
+    let (org, payer) = (story.org, story.payer());
+    let base = format!("/finops-onboarding/v1/orgs/{org}/bill-connects");
+    let candidate = &story.world.candidate;
+    let body = json!({
+        "billAccountId": payer, "bucketName": candidate.bucket, "bucketPath": "/bills/", "stsRoleArn": candidate.role,
+        "stsExternalId": org, "effectiveFrom": "2026-01",
+    });
+    let stranger = { let mut body = body.clone(); body["stsExternalId"] = json!("999999999"); body };
+    let answer = story.call(Method::POST, &format!("{base}/aws/iam-role"), Some(stranger)).await;
+    assert_eq!(answer.status, 422, "an id that the org was not given: {}", answer.json);
+    let made = story.call(Method::POST, &format!("{base}/aws/iam-role"), Some(body)).await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    assert_eq!(made.json["aws"]["iamRole"]["stsExternalId"], json!(org.to_string()));
+    assert_eq!(made.json["aws"]["bucketPath"], "bills");
+    assert_eq!(made.json["aws"]["effectiveFrom"], "2026-01");
+    assert_eq!(story.get(&base).await["values"], json!([made.json]));
+    assert_eq!(story.get(&format!("{base}/aws/aws-{payer}")).await, made.json);
+    assert_eq!(story.bill_connects().await[0]["id"], made.json["id"]);
+
+    let first = format!("/api/onboarding/orgs/{org}/bill_connects/validate");
+    assert_eq!(story.get(&first).await[0]["valid"], true);
+    assert_eq!(story.get(&format!("{base}/validations")).await["values"][0]["valid"], true);
+    story.world.without("s3:GetObject").await;
+    assert_eq!(story.get(&first).await[0]["valid"], false);
+    let validation = story.get(&format!("{base}/aws/aws-{payer}/validation")).await;
+    assert_eq!(validation["kind"], "finops:bill-connect-aws-validation");
+    assert_eq!(validation["valid"], false);
+    assert!(validation["error"].to_string().contains("s3:GetObject"), "{validation}");
+}
+
+#[tokio::test]
+async fn a_trust_policy_that_others_could_use_is_refused_with_the_one_to_paste() {
+    let story = delivered().await;
+    let id = story.org.to_string();
+    for (condition, check) in [
+        (Value::Null, "external-id-required"),
+        (json!({ "StringEqualsIfExists": { "sts:ExternalId": id } }), "external-id-required"),
+        (json!({ "StringLike": { "sts:ExternalId": "*" } }), "external-id-exact"),
+        (json!({ "StringLike": { "sts:ExternalId": format!("{id}*") } }), "external-id-exact"),
+        (json!({ "StringEquals": { "sts:ExternalId": "999999999" } }), "role-assumable"),
+    ] {
+        story.world.trust_if(condition.clone()).await;
+        let answer = story.connect().await;
+        assert_eq!(answer.status, 422, "{condition}: {}", answer.json);
+        let checks = answer.json["checks"].as_array().unwrap();
+        let line = checks.iter().find(|line| line["check"] == check).unwrap();
+        assert_eq!(line["verdict"], "failed", "{condition}: {line:#}");
+        let remedy = line["remedy"].as_str().unwrap();
+        let paste: Value = serde_json::from_str(&remedy[remedy.find('{').unwrap()..]).unwrap();
+        assert_eq!(paste["Statement"][0]["Principal"]["AWS"], OPERATOR_ARN);
+        assert_eq!(paste["Statement"][0]["Condition"], json!({ "StringEquals": { "sts:ExternalId": id } }));
+        assert_eq!(story.bill_connects().await, json!([]), "{condition}: nothing may be stored");
+    }
+    // What the remedy says is what connects.
+    story.world.trust_if(json!({ "StringEquals": { "sts:ExternalId": id } })).await;
+    assert_eq!(story.connect().await.status, 201);
+}
+
+#[tokio::test]
+async fn each_missing_bucket_permission_is_named() {
+    let story = delivered().await;
+    for (action, check) in [
+        ("s3:ListBucket", "bucket-listable"),
+        ("s3:GetBucketLocation", "bucket-region-known"),
+        ("s3:GetObject", "bucket-readable"),
+    ] {
+        story.world.without(action).await;
+        let line = refused(&story, check).await;
+        assert_eq!(line["action"], action);
+        assert!(line["remedy"].as_str().unwrap().contains(action), "{line:#}");
+        assert!(!line["aws"]["message"].as_str().unwrap().is_empty(), "AWS's words are kept");
+    }
+}
+
+#[tokio::test]
+async fn wrong_names_and_accounts_are_told() {
+    let story = delivered().await;
+    let path = format!("/api/onboarding/orgs/{}/bill_connects/aws/iam_role", story.org);
+    for (field, value, check) in [
+        ("aws_sts_role_arn", json!(format!("arn:aws:iam::{}:user/me", story.payer())), "role-arn-well-formed"),
+        ("aws_sts_role_arn", json!("arn:aws:iam::999999999999:role/operators-own"), "role-arn-well-formed"),
+        ("aws_sts_role_arn", json!(format!("arn:aws:iam::{}:role/nobody", story.payer())), "role-assumable"),
+        ("aws_bill_account_id", json!("210987654321"), "role-account-is-payer"),
+        ("aws_bucket_name", json!("no-such-bucket-anywhere"), "bucket-exists"),
+        ("aws_bucket_path", json!("bills/elsewhere"), "waiting"),
+    ] {
+        let mut body = story.body();
+        body[field] = value.clone();
+        let answer = story.call(Method::POST, &path, Some(body)).await;
+        if check == "waiting" {
+            // An empty path is no mistake yet: AWS takes up to a day to deliver.
+            assert_eq!(answer.status, 201, "{field}={value}: {}", answer.json);
+            continue;
+        }
+        assert_eq!(answer.status, 422, "{field}={value}: {}", answer.json);
+        let checks = answer.json["checks"].as_array().unwrap_or_else(|| panic!("{field}={value}: {}", answer.json));
+        let line = checks.iter().find(|line| line["check"] == check).unwrap();
+        assert_eq!(line["verdict"], "failed", "{field}={value}: {checks:#?}");
+        assert_eq!(story.bill_connects().await, json!([]), "{field}={value}");
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_connection_starts_when_the_first_report_lands() {
+    let story = Story::new().await;
+    assert_eq!(story.connect().await.status, 201);
+    assert_eq!(story.imports().await.len(), 0);
+    assert_eq!(story.costs(&[]).await, json!({ "rows": [], "rowsTruncated": false }));
+    Delivery::of(story.payer(), &[("Usage", "AmazonS3", "2")]).put(&story.world).await;
+    story.completed(1).await;
+    assert_eq!(story.billed().await, "2");
+}
+
+#[tokio::test]
+async fn what_lies_at_the_path_instead_of_a_report_is_shown() {
+    let story = Story::new().await;
+    story.world.bucket.put("bills/photos/cat.jpg", "meow").await;
+    let line = refused(&story, "report-found").await;
+    assert!(line["found"].as_str().unwrap().contains("`bills/photos/`"), "{line:#}");
+}
+
+#[tokio::test]
+async fn the_command_line_proves_the_same_without_storing() {
+    let story = delivered().await;
+    let candidate = &story.world.candidate;
+    let org = story.org.to_string();
+    let arguments = [
+        "check", "--org", &org, "--account", story.payer(), "--bucket", candidate.bucket.as_ref(), "--path", "bills",
+        "--role-arn", candidate.role.as_ref(), "--json",
+    ];
+    let report = story.server.install().json(&arguments);
+    assert!(report["checks"].as_array().unwrap().iter().all(|line| line["verdict"] == "passed"), "{report:#}");
+    assert_eq!(story.bill_connects().await, json!([]));
+    story.world.trust_if(Value::Null).await;
+    let output = story.server.install().run(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(failed(&report)["check"], "external-id-required");
+}
+
+#[tokio::test]
+async fn setup_prints_what_connects() {
+    let story = delivered().await;
+    let org = story.org.to_string();
+    let bucket = story.world.candidate.bucket.as_ref();
+    let setup = story.server.install().json(&["setup", "aws", "--org", &org, "--bucket", bucket, "--json"]);
+    let role = "as-printed";
+    story.world.payer.role(role, &setup["trust_policy"]).await;
+    story.world.payer.set_permissions(role, &setup["permission_policy"]).await;
+    assert!(setup["connect"].as_str().unwrap().contains(&format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role")));
+    let mut body = story.body();
+    body["aws_sts_role_arn"] = json!(format!("arn:aws:iam::{}:role/{role}", story.payer()));
+    let path = format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role");
+    let answer = story.call(Method::POST, &path, Some(body)).await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+}
