@@ -1,1 +1,43 @@
-//! The `api` room.
+//! HTTP in, JSON out: both generations of the onboarding API and the cost API over the same steps.
+//!
+//! *Invariant:* a handler authenticates, calls one step and shapes its answer. Nothing here touches SQL, AWS or the lake,
+//! and nothing but [`access`] holds the `App`: what an org's handler can reach, it reaches as that org.
+
+mod access;
+mod body;
+mod convert;
+mod error;
+mod guard;
+mod routes;
+mod serve;
+mod settings;
+
+use std::sync::Arc;
+
+use app::App;
+use axum::Router;
+use axum::middleware;
+
+pub use serve::serve;
+pub use settings::HttpSettings;
+
+use crate::access::Http;
+use crate::error::ApiError;
+
+/// Every route of the API, ready to be served.
+pub fn router(app: Arc<App>, settings: HttpSettings) -> Router {
+    let http = Http::new(app, settings);
+    let mut router = Router::new();
+    for route in routes::all() {
+        router = router.route(route.path, (route.handler)());
+    }
+    // No trailing-slash or case redirects: what is not in the table is not found.
+    router
+        .fallback(|| async { ApiError::not_found("there is no such route; `GET /healthz` says that the server is up") })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(middleware::from_fn_with_state(http.clone(), guard::guard))
+        .with_state(http)
+}
+
+#[cfg(test)]
+mod tests;

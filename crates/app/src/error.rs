@@ -45,6 +45,16 @@ pub enum AppError {
     Entropy,
 }
 
+impl AppError {
+    /// What whoever asked about costs can do about it; `None` where the fault is not in the question.
+    pub fn in_question(&self) -> Option<String> {
+        match self {
+            Self::Lake(error @ (LakeError::Question(_) | LakeError::TooLarge)) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl From<Box<Refusal>> for AppError {
     fn from(refusal: Box<Refusal>) -> Self {
         Self::Aws(refusal)

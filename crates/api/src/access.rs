@@ -1,0 +1,191 @@
+//! Who may do what. A handler reaches an org only through a [`Viewer`] or an [`Admin`] of that very org, and these are made
+//! from a request whose token was proven to speak for the org in its path.
+//!
+//! Always in this order: no valid token is 401; a token of another org is 403 in one text, whether or not that org exists and
+//! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::connect::{ConnectError, ConnectRequest};
+use app::query::{StatusErrors, Validation};
+use app::store::Import;
+use app::tokens::{Grant, Role, TokenError};
+use app::{App, AppError};
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use billing::connection::{BillConnect, Origin};
+use billing::cost_query::{CostAnswer, CostQuery};
+use billing::names::{BillConnectId, OrgId};
+use billing::receipt::Receipt;
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use crate::error::ApiError;
+use crate::settings::HttpSettings;
+
+/// What every route shares. It gives no org's data away: that takes a [`Viewer`].
+#[derive(Clone)]
+pub(crate) struct Http {
+    app: Arc<App>,
+    settings: HttpSettings,
+}
+
+impl Http {
+    pub(crate) fn new(app: Arc<App>, settings: HttpSettings) -> Self {
+        Self { app, settings }
+    }
+
+    pub(crate) fn settings(&self) -> HttpSettings {
+        self.settings
+    }
+
+    /// Exchanges a refresh token; the token itself says whose it is.
+    pub(crate) async fn exchange(&self, refresh: &SecretString, lifetime: Duration) -> Result<Grant, TokenError> {
+        self.app.exchange(refresh, lifetime).await
+    }
+}
+
+/// Somebody who may read everything of one org, proven by the request's token.
+pub(crate) struct Viewer {
+    app: Arc<App>,
+    org: OrgId,
+    role: Role,
+}
+
+/// Somebody who may also change what the org has.
+pub(crate) struct Admin(Viewer);
+
+impl Viewer {
+    pub(crate) fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// When the org was made.
+    pub(crate) async fn made_at(&self) -> Result<OffsetDateTime, ApiError> {
+        let org = self.app.store().org(self.org).await.map_err(AppError::from)?;
+        org.map(|org| org.created_at).ok_or_else(|| ApiError::internal("a token speaks for an org that is not there"))
+    }
+
+    pub(crate) async fn bill_connects(&self) -> Result<Vec<BillConnect>, ApiError> {
+        Ok(self.app.bill_connects(self.org).await?)
+    }
+
+    pub(crate) async fn bill_connect(&self, id: &BillConnectId) -> Result<BillConnect, ApiError> {
+        Ok(self.app.bill_connect(self.org, id).await?)
+    }
+
+    pub(crate) async fn validations(&self) -> Result<Vec<Validation>, ApiError> {
+        Ok(self.app.validations(self.org).await?)
+    }
+
+    pub(crate) async fn validation(&self, id: &BillConnectId) -> Result<Validation, ApiError> {
+        Ok(self.app.validation(self.org, id).await?)
+    }
+
+    pub(crate) async fn status_errors(&self) -> Result<Vec<StatusErrors>, ApiError> {
+        Ok(self.app.status_errors(self.org).await?)
+    }
+
+    pub(crate) async fn import_history(&self, id: &BillConnectId) -> Result<Vec<Import>, ApiError> {
+        Ok(self.app.import_history(self.org, id).await?)
+    }
+
+    pub(crate) async fn receipts(&self, id: &BillConnectId) -> Result<Vec<Receipt>, ApiError> {
+        self.app.bill_connect(self.org, id).await?;
+        let receipts = self.app.receipts(self.org).await?;
+        Ok(receipts.into_iter().filter(|receipt| receipt.connect == *id).collect())
+    }
+
+    pub(crate) async fn costs(&self, question: &CostQuery) -> Result<CostAnswer, ApiError> {
+        Ok(self.app.costs(self.org, question).await?)
+    }
+}
+
+/// What a client sends to connect a role, read but not judged.
+#[derive(Debug)]
+pub(crate) struct RoleBody {
+    pub(crate) account: String,
+    pub(crate) bucket: String,
+    pub(crate) path: String,
+    pub(crate) role_arn: String,
+    pub(crate) session_name: Option<String>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) effective_from: Option<String>,
+}
+
+impl Admin {
+    /// Connects a role to the org of the token; the body has no say in whose it becomes.
+    pub(crate) async fn connect(&self, body: RoleBody, origin: Origin) -> Result<BillConnect, ConnectError> {
+        let RoleBody { account, bucket, path, role_arn, session_name, external_id, effective_from } = body;
+        let org = self.0.org;
+        let request =
+            ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from, origin };
+        self.0.app.connect(request).await
+    }
+}
+
+impl FromRequestParts<Http> for Viewer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
+        let principal = http.app.authenticate(bearer(parts)?).await?;
+        let named = segment(parts, "{org}").and_then(|org| org.parse::<OrgId>().ok());
+        if named != Some(principal.org) {
+            return Err(ApiError::forbidden("this token gives no access to this org"));
+        }
+        Ok(Self { app: http.app.clone(), org: principal.org, role: principal.role })
+    }
+}
+
+impl FromRequestParts<Http> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
+        let viewer = Viewer::from_request_parts(parts, http).await?;
+        match viewer.role {
+            Role::Admin => Ok(Self(viewer)),
+            Role::Viewer => {
+                Err(ApiError::forbidden("this token may only read; this needs a token with the role `admin`"))
+            }
+        }
+    }
+}
+
+/// The bill connect that the path names. Comes after [`Viewer`] or [`Admin`] among a handler's arguments, so that whom it is
+/// about is settled first.
+pub(crate) struct ConnectId(pub(crate) BillConnectId);
+
+impl FromRequestParts<Http> for ConnectId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Http) -> Result<Self, ApiError> {
+        let given = segment(parts, "{id}").unwrap_or_default();
+        // What cannot be an id is the id of nothing.
+        let id = given.parse().map_err(|error: billing::names::NameError| ApiError::not_found(error.to_string()))?;
+        Ok(Self(id))
+    }
+}
+
+/// The segment of the path where the route says `{name}`, as it came: neither orgs' nor bill connects' ids have characters that
+/// a client would encode, and an odd encoding of one must not keep the other from being read.
+fn segment<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let route = parts.extensions.get::<MatchedPath>()?.as_str().split('/');
+    let mut named = route.zip(parts.uri.path().split('/')).filter(|(pattern, _)| *pattern == name);
+    named.next().map(|(_, segment)| segment)
+}
+
+/// The token of the one `Authorization: Bearer` header.
+fn bearer(parts: &Parts) -> Result<&str, ApiError> {
+    let missing = || {
+        ApiError::unauthorized(
+            "send `Authorization: Bearer <access token>`; `POST /oidc/token` gives one for a refresh token",
+        )
+    };
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let (Some(header), None) = (headers.next(), headers.next()) else { return Err(missing()) };
+    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+    let token = token.trim();
+    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() { Ok(token) } else { Err(missing()) }
+}

@@ -1,0 +1,53 @@
+//! Where the steps' errors, which know nothing of HTTP, become answers.
+
+use app::AppError;
+use app::connect::ConnectError;
+use app::tokens::TokenError;
+use axum::http::StatusCode;
+use billing::checks::Report;
+
+use crate::error::ApiError;
+
+impl From<AppError> for ApiError {
+    fn from(error: AppError) -> Self {
+        if let Some(message) = error.in_question() {
+            return Self::new(StatusCode::UNPROCESSABLE_ENTITY, message);
+        }
+        match error {
+            AppError::NotFound(_) => Self::not_found(error.to_string()),
+            AppError::NotVerified(ref report) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
+            AppError::Aws(ref refusal) if refusal.kind.may_pass() => {
+                Self::new(StatusCode::BAD_GATEWAY, "AWS gives no answer now; try again later")
+            }
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Refused => Self::unauthorized(error.to_string()),
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+/// Turns a refusal to connect into an answer; `names` says what the API's generation calls a field.
+pub(crate) fn connect_error(error: ConnectError, names: impl Fn(app::connect::Field) -> &'static str) -> ApiError {
+    match error {
+        ConnectError::Invalid(fields) => {
+            let wrong: Vec<String> =
+                fields.into_iter().map(|wrong| format!("`{}`: {}", names(wrong.field), wrong.message)).collect();
+            ApiError::wrong_fields(StatusCode::UNPROCESSABLE_ENTITY, &wrong)
+        }
+        ConnectError::Conflict(_) => ApiError::new(StatusCode::CONFLICT, error.to_string()),
+        ConnectError::Refused(ref report) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
+        ConnectError::Undecided(ref report) => with_report(StatusCode::BAD_GATEWAY, &error, report),
+        ConnectError::App(error) => error.into(),
+    }
+}
+
+fn with_report(status: StatusCode, error: &impl ToString, report: &Report) -> ApiError {
+    ApiError::new(status, error.to_string()).with_checks(report.checks.clone())
+}

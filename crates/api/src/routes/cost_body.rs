@@ -1,0 +1,222 @@
+//! The question about costs in a body, with everything that is wrong with it named at once. Whatever it is, it is a 400.
+
+use std::str::FromStr;
+
+use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType};
+use billing::period::BillingPeriod;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, Time};
+
+use super::billing_centers::UNALLOCATED;
+use crate::body::{Fields, JsonObject};
+use crate::error::ApiError;
+
+/// The most rows of one answer, whatever the question's `limit` says.
+const MAX_ROWS: usize = 100_000;
+
+/// Reads the question, or names all that is wrong with it.
+pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
+    let mut fields = Fields::of(body);
+    billing_centers(&mut fields);
+    let metrics = names(&mut fields, "metrics", Fields::texts);
+    let dimensions = names(&mut fields, "dimensions", Fields::maybe_texts);
+    let from = instant(&mut fields, "start_at");
+    let until = instant(&mut fields, "end_at");
+    let granularity: Option<Granularity> = choice(&mut fields, "granularity", "`month` or `day`");
+    let period_type: Option<PeriodType> = choice(&mut fields, "period_type", "`charge_period` or `billing_period`");
+    let filter = filter(&mut fields);
+    let limit = limit(&mut fields);
+    // An aggregated answer is summarized whatever `summarized` says.
+    let question = CostQuery {
+        metrics: metrics.clone().unwrap_or_default(),
+        dimensions: dimensions.unwrap_or_default(),
+        from: from.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        until: until.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        granularity: granularity.unwrap_or_default(),
+        period_type: period_type.unwrap_or_default(),
+        filter,
+        limit: Some(limit.unwrap_or(MAX_ROWS).min(MAX_ROWS)),
+        connects: None,
+    };
+    for problem in question.problems() {
+        // What could not be read is named already; what stands in for it is not the client's.
+        let unread = match problem.field {
+            "metrics" => metrics.is_none(),
+            "end_at" => from.is_none() || until.is_none(),
+            _ => false,
+        };
+        if !unread {
+            fields.refuse(problem.field, problem.message);
+        }
+    }
+    fields.finish()?;
+    Ok(question)
+}
+
+/// Everything is in the one billing center that there is, so naming it is the whole filter.
+fn billing_centers(fields: &mut Fields<'_>) {
+    let Some(ids) = fields.texts("billing_center_ids") else { return };
+    if ids.is_empty() {
+        fields.refuse("billing_center_ids", "name at least one billing center");
+    }
+    for unknown in ids.into_iter().filter(|id| *id != UNALLOCATED) {
+        fields
+            .refuse("billing_center_ids", format!("there is no billing center `{unknown}`; there is `{UNALLOCATED}`"));
+    }
+}
+
+type Texts<'a> = fn(&mut Fields<'a>, &str) -> Option<Vec<&'a str>>;
+
+/// Metrics or dimensions; `None` if any could not be read.
+fn names<'a, T>(fields: &mut Fields<'a>, name: &str, read: Texts<'a>) -> Option<Vec<T>>
+where
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let texts = read(fields, name)?;
+    let parsed = texts.into_iter().map(|text| text.parse().map_err(|error| fields.refuse(name, error)).ok());
+    // All of them are looked at, so that every unknown name is named.
+    parsed.collect::<Vec<Option<T>>>().into_iter().collect()
+}
+
+/// A month or a day, as its first instant in UTC.
+fn instant(fields: &mut Fields<'_>, name: &str) -> Option<OffsetDateTime> {
+    let text = fields.text(name)?;
+    let day = || Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+    let month = text.parse().ok().map(BillingPeriod::start);
+    let read = month.or_else(|| day().map(|day| day.with_time(Time::MIDNIGHT).assume_utc()));
+    if read.is_none() {
+        fields.refuse(name, "it must be a month like `2026-10` or a day like `2026-10-31`");
+    }
+    read
+}
+
+/// One of a few words.
+fn choice<T: DeserializeOwned>(fields: &mut Fields<'_>, name: &str, known: &str) -> Option<T> {
+    let text = fields.maybe_text(name)?;
+    let read = T::deserialize(Value::from(text)).ok();
+    if read.is_none() {
+        fields.refuse(name, format!("it must be {known}"));
+    }
+    read
+}
+
+fn filter(fields: &mut Fields<'_>) -> Option<Filter> {
+    let value = fields.maybe("filter")?;
+    Filter::deserialize(value).map_err(|error| fields.refuse("filter", error)).ok()
+}
+
+fn limit(fields: &mut Fields<'_>) -> Option<usize> {
+    let value = fields.maybe("limit")?;
+    let limit = value.as_u64().map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    if limit.is_none() {
+        fields.mistyped("limit", ("a whole number from 1 on", value));
+    }
+    limit
+}
+
+#[cfg(test)]
+mod tests {
+    use billing::cost_query::{Dimension, Metric};
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn body(value: Value) -> JsonObject {
+        let Value::Object(object) = value else { panic!("an object: {value}") };
+        JsonObject(object)
+    }
+
+    fn right() -> Value {
+        json!({
+            "billing_center_ids": ["unallocated"], "metrics": ["cost_amortized_unblended_adj"],
+            "start_at": "2026-10", "end_at": "2026-11-01"
+        })
+    }
+
+    /// What is wrong with the right body once `changes` are made; `null` takes a field away.
+    fn wrong(changes: Value) -> String {
+        let mut all = body(right()).0;
+        all.extend(body(changes).0);
+        match read(&JsonObject(all)) {
+            Ok(question) => panic!("it was taken as {question:?}"),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn the_least_question_has_defaults() {
+        let question = read(&body(right())).unwrap();
+        assert_eq!((question.from, question.until), (datetime!(2026-10-01 0:00 UTC), datetime!(2026-11-01 0:00 UTC)));
+        assert_eq!((question.granularity, question.period_type), (Granularity::Month, PeriodType::ChargePeriod));
+        assert_eq!((question.dimensions, question.filter, question.limit), (Vec::new(), None, Some(MAX_ROWS)));
+    }
+
+    #[test]
+    fn the_whole_question_is_read() {
+        let question = read(&body(json!({
+            "billing_center_ids": ["unallocated"], "metrics": ["usage_amount"], "dimensions": ["usage_unit", "tag_user:team"],
+            "start_at": "2026-10-01", "end_at": "2026-11-01", "granularity": "day", "period_type": "charge_period",
+            "filter": {"type": "equal", "dimension": "service", "value": "AmazonEC2"}, "limit": 7, "summarized": true,
+            "something_else": [1]
+        })));
+        let question = question.unwrap();
+        assert_eq!(question.metrics, [Metric::UsageAmount]);
+        assert_eq!(question.dimensions, [Dimension::UsageUnit, Dimension::Tag("user:team".into())]);
+        assert_eq!((question.granularity, question.limit), (Granularity::Day, Some(7)));
+        assert_eq!(question.filter, Some(Filter::Equal { dimension: Dimension::Service, value: "AmazonEC2".into() }));
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let error = wrong(json!({
+            "billing_center_ids": [], "metrics": "all", "dimensions": ["service", 1], "start_at": null, "end_at": "soon",
+            "granularity": "week", "period_type": 1, "filter": {"type": "maybe"}, "limit": 1.5
+        }));
+        for field in [
+            "billing_center_ids",
+            "metrics",
+            "dimensions",
+            "start_at",
+            "end_at",
+            "granularity",
+            "period_type",
+            "filter",
+            "limit",
+        ] {
+            assert!(error.contains(&format!("`{field}`")), "{field}: {error}");
+        }
+        assert!(error.contains("9 fields are wrong"), "each once: {error}");
+    }
+
+    #[test]
+    fn unknown_names_are_answered_with_the_known_ones() {
+        let error = wrong(json!({ "metrics": ["cost"], "dimensions": ["servise", "colour"] }));
+        assert!(error.contains("`cost` is no metric") && error.contains("list_price_amortized_adj"), "{error}");
+        assert!(error.contains("`servise` is no dimension") && error.contains("`colour` is no dimension"), "{error}");
+        let error = wrong(json!({ "filter": {"type": "equal", "dimension": "servise", "value": "x"} }));
+        assert!(error.contains("`filter`: `servise` is no dimension"), "{error}");
+        assert!(wrong(json!({ "billing_center_ids": ["unallocated", "1"] })).contains("no billing center `1`"));
+    }
+
+    #[test]
+    fn questions_that_make_no_sense_are_refused() {
+        assert!(wrong(json!({ "end_at": "2026-10-01" })).contains("`end_at`"));
+        assert!(wrong(json!({ "end_at": "2028-11" })).contains("24 months"));
+        assert!(wrong(json!({ "granularity": "day", "end_at": "2026-12" })).contains("31 days"));
+        assert!(wrong(json!({ "metrics": ["usage_amount"] })).contains("usage_unit"));
+        assert!(wrong(json!({ "dimensions": ["resource_id"] })).contains("resource_id"));
+        assert!(wrong(json!({ "limit": 0 })).contains("`limit`"));
+        assert!(wrong(json!({ "metrics": [] })).contains("at least one metric"));
+    }
+
+    #[test]
+    fn a_large_limit_is_cut_to_what_an_answer_holds() {
+        let mut all = body(right()).0;
+        all.insert("limit".into(), json!(u64::MAX));
+        assert_eq!(read(&JsonObject(all)).unwrap().limit, Some(MAX_ROWS));
+    }
+}

@@ -1,0 +1,128 @@
+//! Costs: `/bill-analysis/orgs/{org}/costs`.
+
+use axum::Json;
+use billing::cost_query::{CostAnswer, CostQuery, Dimension, Metric};
+use billing::money::Amount;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::{cost_body, stamp};
+use crate::access::Viewer;
+use crate::body::JsonObject;
+use crate::error::ApiError;
+
+/// The answer to a question about costs.
+#[derive(Debug, Serialize)]
+pub(crate) struct AnswerView {
+    rows: Vec<RowView>,
+    #[serde(rename = "rowsTruncated")]
+    truncated: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct RowView {
+    timestamp: String,
+    dimensions: Pairs<String, String>,
+    metrics: Pairs<&'static str, Amount>,
+}
+
+/// Names and values as a JSON object, in the order in which they were asked for. Amounts keep every digit.
+#[derive(Debug)]
+struct Pairs<N, V>(Vec<(N, V)>);
+
+impl<N: Serialize, V: Serialize> Serialize for Pairs<N, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl AnswerView {
+    fn of(question: &CostQuery, answer: CostAnswer) -> Self {
+        let rows = answer.rows.into_iter().map(|row| RowView {
+            timestamp: stamp(row.timestamp),
+            dimensions: Pairs(question.dimensions.iter().map(Dimension::id).zip(row.dimensions).collect()),
+            metrics: Pairs(question.metrics.iter().map(|metric| metric.id()).zip(row.metrics).collect()),
+        });
+        Self { rows: rows.collect(), truncated: answer.truncated }
+    }
+}
+
+/// `POST /costs/aggregated`
+pub(crate) async fn aggregated(viewer: Viewer, body: JsonObject) -> Result<Json<AnswerView>, ApiError> {
+    let question = cost_body::read(&body)?;
+    let answer = viewer.costs(&question).await?;
+    Ok(Json(AnswerView::of(&question, answer)))
+}
+
+/// Something that can be asked for.
+#[derive(Debug, Serialize)]
+struct NameView {
+    id: String,
+    name: String,
+    r#type: &'static str,
+}
+
+/// The dimensions that there are.
+#[derive(Debug, Serialize)]
+pub(crate) struct DimensionsView {
+    dimensions: Vec<NameView>,
+}
+
+/// The metrics that there are.
+#[derive(Debug, Serialize)]
+pub(crate) struct MetricsView {
+    metrics: Vec<NameView>,
+}
+
+/// `GET /costs/dimensions`
+pub(crate) async fn dimensions(_viewer: Viewer) -> Json<DimensionsView> {
+    let view = |dimension: &Dimension| NameView { id: dimension.id(), name: dimension.label(), r#type: "string" };
+    Json(DimensionsView { dimensions: Dimension::all().map(view).collect() })
+}
+
+/// `GET /costs/metrics`
+pub(crate) async fn metrics(_viewer: Viewer) -> Json<MetricsView> {
+    let view =
+        |metric: Metric| NameView { id: metric.id().to_owned(), name: metric.label().to_owned(), r#type: "Spend" };
+    Json(MetricsView { metrics: Metric::all().map(view).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use billing::cost_query::{CostRow, Granularity, PeriodType};
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn rows_leave_with_every_digit_in_the_order_asked_for() {
+        let question = CostQuery {
+            metrics: vec![Metric::CostNonamortizedUnblended, Metric::ListPriceAmortized],
+            dimensions: vec![Dimension::Service, Dimension::Category],
+            from: datetime!(2026-10-01 0:00 UTC),
+            until: datetime!(2026-11-01 0:00 UTC),
+            granularity: Granularity::Month,
+            period_type: PeriodType::ChargePeriod,
+            filter: None,
+            limit: None,
+            connects: None,
+        };
+        let row = CostRow {
+            timestamp: question.from,
+            dimensions: vec!["AmazonEC2".into(), "None".into()],
+            metrics: vec!["12345678901234567890.123456789012345678".parse().unwrap(), Amount::ZERO],
+        };
+        let answer = CostAnswer { rows: vec![row], truncated: true, deliveries: Vec::new() };
+        let text = serde_json::to_string(&AnswerView::of(&question, answer)).unwrap();
+        let expected = concat!(
+            r#"{"rows":[{"timestamp":"2026-10-01T00:00:00Z","dimensions":{"service":"AmazonEC2","category":"None"},"#,
+            r#""metrics":{"cost_nonamortized_unblended_adj":12345678901234567890.123456789012345678,"#,
+            r#""list_price_amortized_adj":0}}],"rowsTruncated":true}"#
+        );
+        assert_eq!(text, expected);
+    }
+}
