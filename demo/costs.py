@@ -9,10 +9,23 @@ from typing import Any
 
 from product import Caller
 
-BILLED = "cost_nonamortized_unblended_adj"
-AMORTISED = "cost_amortized_unblended_adj"
+UNBLENDED = "cost_nonamortized_unblended_adj"
 # The API's metrics and the names of the same sums in totals.json.
-METRICS = {BILLED: "billed", AMORTISED: "effective"}
+METRICS = {
+    UNBLENDED: "unblended",
+    "cost_amortized_unblended_adj": "effective",
+    "list_price_nonamortized_adj": "list",
+}
+# The API's dimensions and the names of the same breakdowns in totals.json.
+BREAKDOWNS = {
+    None: None,
+    "service": "by_service",
+    "vendor_account": "by_usage_account",
+    "line_item_type": "by_line_item_type",
+    "invoice_id": "by_invoice",
+}
+# How the API says that a charge has no value, such as the invoice id in an open month; the totals say "".
+MISSING = "None"
 
 # (month, value of the dimension) → metric → amount
 Costs = dict[tuple[str, str], dict[str, Decimal]]
@@ -52,7 +65,8 @@ def differences(costs: Costs, totals: dict[str, Any], breakdown: str | None) -> 
     for month, sums in totals["months"].items():
         parts = sums[breakdown] if breakdown else {"": sums}
         for key, part in parts.items():
-            known[month, key] = {metric: Decimal(part[name]) for metric, name in METRICS.items()}
+            value = key or (MISSING if breakdown else "")
+            known[month, value] = {metric: Decimal(part[name]) for metric, name in METRICS.items()}
     zero = dict.fromkeys(METRICS, Decimal(0))
     for key in sorted(known.keys() | costs.keys()):
         got, expected = costs.get(key, zero), known.get(key, zero)

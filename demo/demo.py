@@ -6,6 +6,7 @@ a binary to use instead of building one. Everything that it writes is in `.demo/
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -16,7 +17,7 @@ import time
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "kit"))
@@ -44,11 +45,12 @@ def main() -> None:
     """The table of contents."""
     steps = talk.Steps(8)
     FOLDER.mkdir(exist_ok=True)
-    steps.next("Building billconnect")
-    binary = build.binary(ROOT, FOLDER / "build.log")
-    for old in ("sample", "data"):
-        shutil.rmtree(FOLDER / old, ignore_errors=True)
     with ExitStack() as running:
+        only_one(running.enter_context((FOLDER / "lock").open("w")))
+        steps.next("Building billconnect")
+        binary = build.binary(ROOT, FOLDER / "build.log")
+        for old in ("sample", "data"):
+            shutil.rmtree(FOLDER / old, ignore_errors=True)
         steps.next("Writing a sample bill of three months")
         totals = write_sample(binary)
         steps.next("Starting an AWS on this machine, with an operator and a customer")
@@ -73,6 +75,14 @@ def main() -> None:
         if not os.environ.get("ONCE"):
             say(talk.dim("Serving until Ctrl-C."))
             server.wait()
+
+
+def only_one(lock: TextIO) -> None:
+    """Two demos would take each other's folder away."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DemoError(f"another demo runs in {FOLDER}; end it first") from error
 
 
 def environment(aws: dict[str, str]) -> dict[str, str]:
@@ -178,8 +188,8 @@ def show_costs(product: Product, caller: Caller, totals: dict[str, Any]) -> None
     say(talk.dim(f"$ billconnect {shlex.join(arguments)}"))
     say(product.run(*arguments).rstrip())
     say()
-    say(talk.dim("$ curl … /bill-analysis/orgs/<org>/costs/aggregated, by vendor_account: billed, USD"))
-    found = costs.by_value(costs.ask(caller, months, "vendor_account"), costs.BILLED)
+    say(talk.dim("$ curl … /bill-analysis/orgs/<org>/costs/aggregated, by vendor_account: unblended cost, USD"))
+    found = costs.by_value(costs.ask(caller, months, "vendor_account"), costs.UNBLENDED)
     rows = []
     for account, by_month in found.items():
         amounts = [by_month.get(month, Decimal(0)) for month in months]
@@ -202,10 +212,10 @@ def check_receipts(product: Product, org: str) -> None:
 
 
 def check_costs(caller: Caller, totals: dict[str, Any]) -> None:
-    """Compares the API with the sample's known totals: overall, by service and by account, month by month."""
+    """Compares the API with the sample's known totals, month by month, in total and by each breakdown."""
     months = list(totals["months"])
     wrong: list[str] = []
-    for dimension, breakdown in ((None, None), ("service", "by_service"), ("vendor_account", "by_usage_account")):
+    for dimension, breakdown in costs.BREAKDOWNS.items():
         wrong += costs.differences(costs.ask(caller, months, dimension), totals, breakdown)
     if wrong:
         raise DemoError("the API and the sample disagree:\n" + "\n".join(wrong[:20]))
@@ -213,7 +223,7 @@ def check_costs(caller: Caller, totals: dict[str, Any]) -> None:
     say()
     for metric, name in costs.METRICS.items():
         say(f"{name:9}  API {costs.total(answer, metric)}  sample {totals['overall'][name]}  {talk.green('equal')}")
-    say(talk.green("Equal to the last digit: in total, by service and by account, in every month."))
+    say(talk.green("Equal to the last digit, also by service, account, line item type and invoice, in every month."))
 
 
 def what_next(product: Product, server: Server, who: tuple[str, str]) -> None:
