@@ -223,7 +223,7 @@ mod tests {
     async fn the_file_holds_no_token() {
         let (store, folder) = store().await;
         let org = store.create_org("Acme").await.unwrap().id;
-        let refresh = create(&store, org, Role::Admin).await.unwrap().token;
+        let refresh = create(&store, org, Role::Admin).await.unwrap();
         let now = OffsetDateTime::now_utc();
         let access = exchange(&store, &refresh, (now, HOUR)).await.unwrap().access_token;
         store.close().await;

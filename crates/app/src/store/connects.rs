@@ -9,15 +9,6 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{ReadRow, Store, StoreError, json, key, micros, query};
 
-/// A check run of a bill connect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredReport {
-    /// The connection that was checked.
-    pub connect: BillConnectId,
-    /// What was found. `judged_at` says when.
-    pub report: Report,
-}
-
 impl Store {
     /// Keeps a new bill connect together with the report that proves it, both or neither.
     ///
@@ -80,21 +71,9 @@ impl Store {
 
     /// The newest report of the org's bill connect.
     pub async fn newest_report(&self, org: OrgId, id: &BillConnectId) -> Result<Option<Report>, StoreError> {
-        let select = query(
-            "SELECT connect_id, report FROM reports WHERE org_id = $1 AND connect_id = $2 ORDER BY id DESC LIMIT 1",
-        );
+        let select = query("SELECT report FROM reports WHERE org_id = $1 AND connect_id = $2 ORDER BY id DESC LIMIT 1");
         let row = select.bind(key(org)).bind(id.as_ref()).fetch_optional(&self.pool).await?;
-        row.map(|row| Ok(read_report(&row)?.report)).transpose()
-    }
-
-    /// The newest report of each of the org's bill connects, by id.
-    pub async fn newest_reports(&self, org: OrgId) -> Result<Vec<StoredReport>, StoreError> {
-        let select = query(
-            "SELECT connect_id, report FROM reports
-             WHERE id IN (SELECT MAX(id) FROM reports WHERE org_id = $1 GROUP BY connect_id) AND org_id = $1
-             ORDER BY connect_id",
-        );
-        select.bind(key(org)).fetch_all(&self.pool).await?.iter().map(read_report).collect()
+        Ok(row.map(|row| row.maybe_json("report")).transpose()?.flatten())
     }
 }
 
@@ -128,12 +107,6 @@ fn read(row: &SqliteRow) -> Result<BillConnect, StoreError> {
         created_at: row.instant("created_at")?,
         updated_at: row.instant("updated_at")?,
     })
-}
-
-fn read_report(row: &SqliteRow) -> Result<StoredReport, StoreError> {
-    let report = row.maybe_json("report")?;
-    let missing = || StoreError::Unreadable { column: "report", why: "it is empty".to_owned() };
-    Ok(StoredReport { connect: row.text("connect_id")?, report: report.ok_or_else(missing)? })
 }
 
 /// The schema's `CHECK` knows these two words and no other.
@@ -231,10 +204,6 @@ pub(crate) mod tests {
         let newer = report("2026-10-02T12:00:00Z");
         store.insert_report(acme, &id, &newer).await.unwrap();
         assert_eq!(store.newest_report(acme, &id).await.unwrap().as_ref(), Some(&newer));
-        assert_eq!(
-            store.newest_reports(acme).await.unwrap(),
-            [StoredReport { connect: id.clone(), report: newer.clone() }]
-        );
         assert_ne!(store.newest_report(other, &id).await.unwrap(), Some(newer));
     }
 

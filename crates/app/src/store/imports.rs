@@ -148,18 +148,6 @@ impl Store {
         select.bind(key(org)).fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
-    /// The receipt of each published month of each of the org's bill connects, by connect and month.
-    pub async fn receipts(&self, org: OrgId) -> Result<Vec<Receipt>, StoreError> {
-        let select = query(
-            "SELECT receipt FROM imports
-             WHERE id IN (SELECT MAX(id) FROM imports WHERE org_id = $1 AND status = 'completed' GROUP BY connect_id, period)
-               AND org_id = $1
-             ORDER BY connect_id, period",
-        );
-        let rows = select.bind(key(org)).fetch_all(&self.pool).await?;
-        rows.iter().filter_map(|row| row.maybe_json("receipt").transpose()).collect()
-    }
-
     /// Keeps what came of a manifest, in place of what was known of its key before.
     pub async fn remember_manifest(
         &self,
@@ -292,21 +280,9 @@ mod tests {
             (ImportStatus::Aborted, true, Some("a part is missing")),
         ];
         assert_eq!(states, expected);
-        assert_eq!(imports[1].receipt, Some(receipt.clone()), "to the last digit");
+        assert_eq!(imports[1].receipt, Some(receipt), "to the last digit");
         assert_eq!(imports[1].delivery_id, delivery("2"));
-        assert_eq!(store.receipts(org).await.unwrap(), [receipt], "what runs now has not replaced it");
         assert_eq!(store.newest_imports(org).await.unwrap(), imports[..1]);
-    }
-
-    #[tokio::test]
-    async fn the_newest_completed_import_gives_the_months_receipt() {
-        let (store, _folder, org, connect) = connected().await;
-        for (month, etag) in [(PERIOD, "1"), (PERIOD, "2"), ("2026-10", "3")] {
-            let id = store.start_import((org, &connect), month.parse().unwrap(), &delivery(etag)).await.unwrap();
-            store.finish_import(org, id, Outcome::Completed(&receipt(&delivery(etag)))).await.unwrap();
-        }
-        let ids: Vec<_> = store.receipts(org).await.unwrap().into_iter().map(|receipt| receipt.delivery_id).collect();
-        assert_eq!(ids, [delivery("2"), delivery("3")]);
     }
 
     #[tokio::test]

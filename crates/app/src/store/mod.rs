@@ -19,7 +19,6 @@ use sqlx::sqlite::{
 use sqlx::{Row, Sqlite};
 use time::OffsetDateTime;
 
-pub use connects::StoredReport;
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
 pub use orgs::Org;
 pub(crate) use tokens::{AccessToken, TokenHash};
