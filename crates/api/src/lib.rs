@@ -24,6 +24,11 @@ pub use settings::HttpSettings;
 use crate::access::Http;
 use crate::error::ApiError;
 
+/// Every route's method and path, for whoever checks them all; `{org}` stands for an org's id.
+pub fn route_list() -> Vec<(&'static str, &'static str)> {
+    routes::all().iter().map(|route| (route.method, route.path)).collect()
+}
+
 /// Every route of the API, ready to be served.
 pub fn router(app: Arc<App>, settings: HttpSettings) -> Router {
     let http = Http::new(app, settings);

@@ -1,11 +1,13 @@
 //! A customer connects: the published request, what it proves, and what a refusal says.
 
+use billing::policy::permission_policy;
+use billing::role::Partition;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::kit::bill::Delivery;
 use crate::kit::story::Story;
-use crate::kit::world::OPERATOR_ARN;
+use crate::kit::world::{OPERATOR_ARN, ROLE};
 
 /// The one failed check of a refusal.
 fn failed(answer: &Value) -> &Value {
@@ -140,12 +142,22 @@ async fn each_missing_bucket_permission_is_named() {
 async fn wrong_names_and_accounts_are_told() {
     let story = delivered().await;
     let path = format!("/api/onboarding/orgs/{}/bill_connects/aws/iam_role", story.org);
+    // AWS tells a missing bucket only to who may look at one of that name.
+    let missing = "no-such-bucket-anywhere";
+    let mut policy = permission_policy(Partition::Aws, &story.world.candidate.bucket);
+    for name in ["", "/*"] {
+        let resource = format!("arn:aws:s3:::{missing}{name}");
+        let statement = json!({ "Effect": "Allow", "Action": "s3:*", "Resource": resource });
+        policy["Statement"].as_array_mut().unwrap().push(statement);
+    }
+    story.world.payer.set_permissions(ROLE, &policy).await;
     for (field, value, check) in [
         ("aws_sts_role_arn", json!(format!("arn:aws:iam::{}:user/me", story.payer())), "role-arn-well-formed"),
         ("aws_sts_role_arn", json!("arn:aws:iam::999999999999:role/operators-own"), "role-arn-well-formed"),
         ("aws_sts_role_arn", json!(format!("arn:aws:iam::{}:role/nobody", story.payer())), "role-assumable"),
         ("aws_bill_account_id", json!("210987654321"), "role-account-is-payer"),
-        ("aws_bucket_name", json!("no-such-bucket-anywhere"), "bucket-exists"),
+        ("aws_bucket_name", json!("not-the-roles-bucket"), "bucket-region-known"),
+        ("aws_bucket_name", json!(missing), "bucket-exists"),
         ("aws_bucket_path", json!("bills/elsewhere"), "waiting"),
     ] {
         let mut body = story.body();
@@ -195,7 +207,8 @@ async fn the_command_line_proves_the_same_without_storing() {
     let report = story.server.install().json(&arguments);
     assert!(report["checks"].as_array().unwrap().iter().all(|line| line["verdict"] == "passed"), "{report:#}");
     assert_eq!(story.bill_connects().await, json!([]));
-    story.world.trust_if(Value::Null).await;
+    let id = json!({ "sts:ExternalId": org });
+    story.world.trust_if(json!({ "StringEqualsIfExists": id })).await;
     let output = story.server.install().run(&arguments);
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
