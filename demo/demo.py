@@ -186,7 +186,7 @@ def show_costs(product: Product, caller: Caller, totals: dict[str, Any]) -> None
     months = list(totals["months"])
     arguments = ("costs", "--org", caller.org, "--months", f"{months[0]}..{months[-1]}", "--by", "service")
     say(talk.dim(f"$ billconnect {shlex.join(arguments)}"))
-    say(product.run(*arguments).rstrip())
+    product.show(*arguments)
     say()
     say(talk.dim("$ curl … /bill-analysis/orgs/<org>/costs/aggregated, by vendor_account: unblended cost, USD"))
     found = costs.by_value(costs.ask(caller, months, "vendor_account"), costs.UNBLENDED)
@@ -200,7 +200,7 @@ def show_costs(product: Product, caller: Caller, totals: dict[str, Any]) -> None
 def check_receipts(product: Product, org: str) -> None:
     say()
     say(talk.dim(f"$ billconnect receipts --org {org}"))
-    say(product.run("receipts", "--org", org).rstrip())
+    product.show("receipts", "--org", org)
     receipts = product.ask("receipts", "--org", org)
     stated = list(costs.unequal(receipts))
     if len(stated) < MONTHS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -33,8 +34,18 @@ class Product:
 
     def run(self, *arguments: str) -> str:
         """What a command prints on stdout."""
+        return self._run(arguments, subprocess.PIPE) or ""
+
+    def show(self, *arguments: str) -> None:
+        """Runs a command that prints to the terminal itself, so that its tables fit there."""
+        sys.stdout.flush()
+        self._run(arguments, None)
+
+    def _run(self, arguments: tuple[str, ...], stdout: int | None) -> str | None:
         command = [str(self.binary), "--data", str(self.data), *arguments]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=self._environment, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+        )
         if done.returncode != 0:
             asked = f"billconnect {' '.join(arguments)}"
             raise ProductError(f"`{asked}` ended with {done.returncode}:\n{done.stderr.strip()}")
