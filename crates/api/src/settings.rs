@@ -15,6 +15,6 @@ pub struct HttpSettings {
 
 impl Default for HttpSettings {
     fn default() -> Self {
-        Self { body_limit: 1024 * 1024, body_within: Duration::from_secs(30), answer_within: Duration::from_secs(120) }
+        Self { body_limit: 1024 * 1024, body_within: Duration::from_secs(30), answer_within: Duration::from_mins(2) }
     }
 }

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::store::tests::store;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[tokio::test]
     async fn a_refresh_token_gives_access_for_as_long_as_said() {

@@ -59,6 +59,7 @@ struct AwsView {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the contract names them so")]
 struct IamRoleView {
     sts_external_id: String,
     sts_role_arn: String,

@@ -7,6 +7,7 @@ use app::connect::Field;
 use billing::bucket::{BucketName, BucketPath};
 use billing::names::{AccountId, NameError, SessionName};
 use billing::period::BillingPeriod;
+use billing::role::RoleArn;
 
 use crate::access::RoleBody;
 use crate::body::{Fields, JsonObject};
@@ -70,12 +71,13 @@ impl Names {
             (Field::EffectiveFrom, effective_from.and_then(flaw::<BillingPeriod>)),
         ];
         for (field, flaw) in values {
-            flaw.into_iter().for_each(|flaw| fields.refuse(self.of(field), flaw));
+            if let Some(flaw) = flaw {
+                fields.refuse(self.of(field), flaw);
+            }
         }
-        role_arn
-            .and_then(flaw::<billing::role::RoleArn>)
-            .into_iter()
-            .for_each(|flaw| fields.refuse(self.role_arn, flaw));
+        if let Some(flaw) = role_arn.and_then(flaw::<RoleArn>) {
+            fields.refuse(self.role_arn, flaw);
+        }
         fields.finish()?;
         Err(ApiError::internal("a body without a wrong field was not read"))
     }

@@ -12,9 +12,9 @@ use crate::body::{self, Fields, JsonObject};
 use crate::error::ApiError;
 
 /// How long an access token of `/oidc/token` holds.
-const OIDC: Duration = Duration::from_secs(3600);
+const OIDC: Duration = Duration::from_hours(1);
 /// How long an access token of `/api/oauth2` holds.
-const OAUTH2: Duration = Duration::from_secs(7200);
+const OAUTH2: Duration = Duration::from_hours(2);
 
 /// `POST /oidc/token`
 pub(crate) async fn oidc(State(http): State<Http>, request: Request) -> Result<Json<Value>, ApiError> {

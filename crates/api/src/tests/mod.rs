@@ -179,7 +179,7 @@ impl Api {
 
 async fn token(app: &App, org: OrgId, role: Role) -> String {
     let refresh = app.create_refresh_token(org, role).await.unwrap();
-    let grant = app.exchange(&refresh, std::time::Duration::from_secs(60)).await.unwrap();
+    let grant = app.exchange(&refresh, std::time::Duration::from_mins(1)).await.unwrap();
     grant.access_token.expose_secret().to_owned()
 }
 
