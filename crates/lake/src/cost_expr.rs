@@ -135,23 +135,18 @@ fn usage_type() -> Result<Expr> {
 /// The category of the first rule that matches.
 fn category() -> Result<Expr> {
     let rules = category::rules();
-    let last = rules.last().map_or(MISSING, |rule| rule.category.as_str());
-    let mut case: Option<datafusion::logical_expr::conditional_expressions::CaseBuilder> = None;
-    for rule in rules {
-        let Some(matches) = matches(rule) else {
-            // It matches everything, so no rule behind it has a say.
-            let otherwise = text(&rule.category);
-            return case.map_or(Ok(otherwise.clone()), |mut case| case.otherwise(otherwise));
-        };
-        let then = text(&rule.category);
-        case = Some(match case {
-            Some(mut case) => case.when(matches, then),
-            None => when(matches, then),
-        });
-    }
-    case.map_or(Ok(text(last)), |mut case| case.otherwise(text(MISSING)))
+    // Behind a rule that matches everything no other has a say.
+    let cases: Vec<_> = rules.iter().map_while(|rule| Some((matches(rule)?, &rule.category))).collect();
+    let otherwise = rules.get(cases.len()).map_or(MISSING, |rule| rule.category.as_str());
+    let mut cases = cases.into_iter();
+    let Some((condition, category)) = cases.next() else {
+        return Ok(text(otherwise));
+    };
+    let first = when(condition, text(category));
+    cases.fold(first, |mut case, (condition, category)| case.when(condition, text(category))).otherwise(text(otherwise))
 }
 
+/// When a rule matches; `None` where it always does.
 fn matches(rule: &CategoryRule) -> Option<Expr> {
     let cells = [
         ("x_ServiceCode", &rule.product_code),

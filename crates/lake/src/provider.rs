@@ -173,3 +173,53 @@ impl PruningStatistics for Log<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::logical_expr::lit;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+    use crate::session::column;
+    use crate::table::Month;
+
+    /// One file a month; the log says nothing of the starts in the last.
+    fn table() -> ChargesTable {
+        let file = |(connect, period, starts): (&str, &str, Option<(i64, i64)>)| ChargesFile {
+            path: format!("{connect}/{period}").into(),
+            size: 1,
+            month: Month { connect: connect.parse().unwrap(), period: period.parse().unwrap() },
+            attempt: "a".to_owned(),
+            rows: Some(1),
+            starts,
+        };
+        let files = [
+            ("aws-111111111111", "2026-08", Some((100, 200))),
+            ("aws-111111111111", "2026-09", Some((200, 300))),
+            ("aws-222222222222", "2026-09", None),
+        ];
+        ChargesTable::new(files.into_iter().map(file).collect(), ObjectStoreUrl::local_filesystem())
+    }
+
+    #[track_caller]
+    fn kept(filter: Expr, expect: &[&str]) {
+        let table = table();
+        let columns = DFSchema::try_from(table.schema()).unwrap();
+        let physical = SessionContext::new().state().create_physical_expr(filter.clone(), &columns).unwrap();
+        let kept = table.prune(Some(&physical)).unwrap();
+        assert_eq!(kept.iter().map(|file| file.path.as_ref()).collect::<Vec<_>>(), expect, "{filter}");
+    }
+
+    #[test]
+    fn files_that_cannot_match_are_not_read() {
+        let start = |micros| lit(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())));
+        let [august, september, unknown] =
+            ["aws-111111111111/2026-08", "aws-111111111111/2026-09", "aws-222222222222/2026-09"];
+        kept(column(PERIOD_COLUMN).eq(lit("2026-09")), &[september, unknown]);
+        kept(column(CONNECT_COLUMN).eq(lit("aws-111111111111")), &[august, september]);
+        // A file of which the log does not say when its charges start may hold any.
+        kept(column(START_COLUMN).lt(start(200)), &[august, unknown]);
+        kept(column(START_COLUMN).gt_eq(start(200)), &[august, september, unknown]);
+        kept(column("BilledCost").gt(lit(0)), &[august, september, unknown]);
+    }
+}
