@@ -13,16 +13,7 @@ import duckdb
 
 D = "DECIMAL(38, 18)"
 
-# Numbers in scientific notation (1.81E-8) are no decimals to DuckDB's cast: Python's exact ones read them.
-from decimal import Decimal
-
-
-def decimal(text):
-    return None if text is None or text == "" else Decimal(text)
-
-
 connection = duckdb.connect()
-connection.create_function("exact", decimal, ["VARCHAR"], D, null_handling="special")
 connection.execute(
     "CREATE TABLE bill AS SELECT * FROM read_csv(?, all_varchar = true, header = true, quote = '\"', escape = '\"')", [sys.argv[1]]
 )
@@ -30,7 +21,7 @@ columns = {row[0] for row in connection.execute("DESCRIBE bill").fetchall()}
 
 
 def column(name):
-    return f"coalesce(exact(\"{name}\"), 0)" if name in columns else f"0::{D}"
+    return f"coalesce(nullif(\"{name}\", '')::{D}, 0)" if name in columns else f"0::{D}"
 
 
 TYPE = '"lineItem/LineItemType"'
