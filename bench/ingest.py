@@ -192,7 +192,7 @@ def report(runs: dict[str, list[Run]], ours: str, unpacked: int) -> None:
         rates = f"{ROWS / seconds:>11,.0f} {unpacked / 2**20 / seconds:>10,.0f}"
         print(f"{name:20} {seconds:>9.2f} {rates} {peak:>9,.0f} {best[ours] / seconds:>16.2f}")
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_IN_A_MIB
-    print(f"\nPeaks below {floor:.0f} MiB are hidden: a process starts as a fork of this one. Ours reads from the emulator.")
+    print(f"\nPeaks below {floor:.0f} MiB are hidden: a process starts as a fork of this one.")
 
 
 def note(text: str) -> None:

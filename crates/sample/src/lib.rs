@@ -1,6 +1,6 @@
 //! Sample bills: deterministic legacy Cost and Usage Reports, and the totals that a right reader must find in them.
 //!
-//! [`write`] lays out `<out>/bucket/…` as AWS lays out a customer's bucket, and `<out>/totals.json` beside it. The
+//! [`write()`] lays out `<out>/bucket/…` as AWS lays out a customer's bucket, and `<out>/totals.json` beside it. The
 //! totals come from the generator's own model of each line, in whole numbers of 10⁻¹², and never from the files: a
 //! reader that agrees with them has read every byte right. This crate uses none of billconnect's other crates for
 //! the same reason.
