@@ -144,14 +144,25 @@ impl Staging {
             bytes_packed: totals.bytes_packed,
             bytes_unpacked: totals.bytes_unpacked,
         };
+        let file = self.unless_empty(file).await?;
         self.finish_part(totals, file, receipt.clone())?;
         Ok(receipt)
+    }
+
+    /// Takes a file without charges away again: overwriting with fewer parts leaves AWS's surplus ones empty, and a
+    /// question would open each for nothing.
+    async fn unless_empty(&self, file: StagedFile) -> Result<Option<StagedFile>, LakeError> {
+        if file.rows > 0 {
+            return Ok(Some(file));
+        }
+        self.lake.shared.store.delete(&file.path).await?;
+        Ok(None)
     }
 
     pub(crate) fn finish_part(
         &self,
         totals: PartTotals,
-        file: StagedFile,
+        file: Option<StagedFile>,
         receipt: PartReceipt,
     ) -> Result<(), LakeError> {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,7 +171,7 @@ impl Staging {
             none => *none = Some(totals),
         }
         done.parts.push(receipt);
-        done.files.push(file);
+        done.files.extend(file);
         Ok(())
     }
 
@@ -299,6 +310,23 @@ mod tests {
         staging.read_part(part, download(&files[0])).await.unwrap();
         staging.read_part(&head.parts[1], download(&files[1])).await.unwrap();
         assert_eq!(staging.reconcile().await.unwrap().receipt().rows_in_files, 20_003);
+    }
+
+    #[tokio::test]
+    async fn a_file_without_rows_is_read_and_not_kept() {
+        let test = TestLake::new();
+        let lake = test.org(100_001);
+        let (mut head, mut files) = delivery();
+        files[1] = packed(0);
+        head.parts[1].size = files[1].len() as u64;
+        let staging = lake.stage(&head).await.unwrap();
+        for (part, file) in head.parts.iter().zip(&files) {
+            staging.read_part(part, download(file)).await.unwrap();
+        }
+        let receipt = lake.publish(staging.reconcile().await.unwrap()).await.unwrap();
+        assert_eq!(receipt.parts[1].rows, 0);
+        assert_eq!(lake.snapshot().await.unwrap().unwrap().files.len(), 1);
+        assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 0);
     }
 
     fn cut_off(file: &[u8]) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<> {

@@ -155,7 +155,7 @@ impl Staging {
         let ((), file) = self.write_file(send).await.unwrap();
         let PartHead { key, etag, .. } = self.head.parts[0].clone();
         let receipt = PartReceipt { key, etag, rows: charges.len() as u64, bytes_packed: 1, bytes_unpacked: 1 };
-        self.finish_part(totals(charges), file, receipt).unwrap();
+        self.finish_part(totals(charges), Some(file), receipt).unwrap();
     }
 }
 
