@@ -108,7 +108,12 @@ impl ApiError {
         let (status, name) = (self.status.as_u16(), self.name());
         if self.status.is_server_error() {
             let detail = self.detail.as_deref().unwrap_or(&self.message);
-            tracing::error!(error_id = id, status, name, detail, "answered with an error");
+            // AWS being out of reach is no fault of ours to be woken for.
+            if self.status == StatusCode::BAD_GATEWAY {
+                tracing::warn!(error_id = id, status, name, detail, "answered with an error");
+            } else {
+                tracing::error!(error_id = id, status, name, detail, "answered with an error");
+            }
         } else {
             // A caller's mistake is told to the caller; the message may quote what was sent, so it stays out of the log.
             tracing::info!(error_id = id, status, name, "answered with an error");

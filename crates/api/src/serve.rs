@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 const CONNECTIONS: usize = 1024;
 /// How long a client may take to send a request's head, and how long a connection may idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
-/// The most bytes of a request's head: beyond, it is answered 431.
+/// How many bytes of a request's head are kept while it is not whole; one that is far larger is answered 431.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long requests that are being answered may go on once the server stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(30);
