@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def binary(root: Path, log: Path) -> Path:
     if given:
         talk.say(f"using {given}, which BILLCONNECT_BIN names")
         return Path(given).resolve()
+    if shutil.which("cargo") is None:
+        raise BuildError("`cargo` is not installed; https://rustup.rs tells how")
     total = _crates(root)
     talk.say(f"{total} crates; about 20 minutes from nothing on two cores, seconds when they are built already")
     with talk.line() as line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -121,6 +122,8 @@ class Server:
 
 def curl(*arguments: str) -> tuple[int, str]:
     """Plain curl with these arguments: status and body."""
+    if shutil.which("curl") is None:
+        raise ProductError("`curl` is not installed, and the published request is sent with it")
     command = ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
