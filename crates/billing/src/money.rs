@@ -126,11 +126,7 @@ fn parse_short(text: &[u8]) -> Option<Amount> {
 
 /// Every other text: scientific notation, long numbers, a plus sign, and what is no number at all.
 fn parse_any(text: &[u8]) -> Result<Amount, AmountError> {
-    let (negative, rest) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, rest) = split_sign(text);
     let (digits, exponent) = match rest.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (&rest[..at], parse_exponent(&rest[at + 1..])?),
         None => (rest, 0),
@@ -152,6 +148,12 @@ fn parse_any(text: &[u8]) -> Result<Amount, AmountError> {
         .and_then(|unscaled| i128::try_from(unscaled).ok())
         .ok_or(AmountError::TooLarge)?;
     Ok(Amount(if negative { -unscaled } else { unscaled }))
+}
+
+/// Whether `text` begins with a minus, and what follows its sign.
+fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    let unsigned = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    (text.starts_with(b"-"), unsigned)
 }
 
 /// The digits of `text` as a whole number without its trailing zeros, and the power of ten that it is short of.
@@ -190,11 +192,7 @@ fn append(mantissa: u128, zeros: u32, digit: u8) -> Option<u128> {
 }
 
 fn parse_exponent(text: &[u8]) -> Result<i64, AmountError> {
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, digits) = split_sign(text);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(AmountError::NotANumber);
     }

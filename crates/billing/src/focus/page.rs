@@ -44,9 +44,13 @@ pub fn markdown() -> String {
     page.push_str(MONEY);
     page.push_str("| Type | Category | Frequency | Pricing | Billed | Effective | List | Contracted | Contracted price | Net effective |\n");
     page.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
-    RULES.iter().chain([&UNKNOWN]).for_each(|rule| write_rule(&mut page, rule));
+    for rule in RULES.iter().chain([&UNKNOWN]) {
+        write_rule(&mut page, rule);
+    }
     page.push_str(UNUSED);
-    RULES.iter().for_each(|rule| write_unused(&mut page, rule));
+    for rule in RULES {
+        write_unused(&mut page, rule);
+    }
     page
 }
 
@@ -129,9 +133,12 @@ fn write_rule(page: &mut String, rule: &LineItemRule) {
 
 fn write_unused(page: &mut String, rule: &LineItemRule) {
     let Some(unused) = rule.unused else { return };
-    let plus: Vec<_> = unused.plus.iter().map(|column| format!("`{column}`")).collect();
-    let minus: String = unused.minus.iter().map(|column| format!(" − `{column}`")).collect();
-    let _ = writeln!(page, "- {}: {}{minus}", rule.name, plus.join(" + "));
+    let sum = |columns: Money| columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>();
+    let _ = write!(page, "- {}: {}", rule.name, sum(unused.plus).join(" + "));
+    for column in sum(unused.minus) {
+        let _ = write!(page, " − {column}");
+    }
+    page.push('\n');
 }
 
 #[cfg(test)]

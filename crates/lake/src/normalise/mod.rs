@@ -17,9 +17,6 @@ mod rows;
 mod sums;
 mod unpack;
 
-#[cfg(test)]
-mod tests;
-
 use std::io::Read;
 
 use arrow::array::RecordBatch;
@@ -46,7 +43,7 @@ impl Normaliser {
     }
 
     /// Reads one file from `packed`, its bytes as delivered, and gives its charges to `sink` in batches of
-    /// [`charges_schema`](crate::schema::charges_schema), each of at most 8192. Blocks.
+    /// [`charges_schema`](crate::schema::charges_schema), each of at most 4096. Blocks.
     ///
     /// The totals are of this file alone. An error means that the whole file is refused, whatever `sink` got of it.
     pub fn read_part(
@@ -73,3 +70,6 @@ impl Normaliser {
         Ok(Some(charges))
     }
 }
+
+#[cfg(test)]
+mod tests;

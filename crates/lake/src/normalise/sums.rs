@@ -71,10 +71,11 @@ impl RunningSums {
             }
             self.key.push(SEPARATOR);
         }
-        if !self.by_key.contains_key(&self.key) {
-            self.by_key.insert(self.key.clone(), SourceSum::default());
-        }
-        let Some(sum) = self.by_key.get_mut(&self.key) else { return Ok(()) };
+        // The key is copied only for a new sum: nearly every row finds its own.
+        let sum = match self.by_key.get_mut(&self.key) {
+            Some(sum) => sum,
+            None => self.by_key.entry(self.key.clone()).or_default(),
+        };
         sum.rows += 1;
         if !charge.split {
             let sum_of = sum.unblended.checked_add(charge.unblended.unwrap_or(Amount::ZERO));

@@ -56,7 +56,7 @@ fn a_file_that_is_cut_off_or_not_packed_is_refused() {
 
 #[test]
 fn a_header_that_says_too_little_or_too_much_is_refused() {
-    for (missing, _) in HEADER.split(',').map(|name| (name, ())) {
+    for missing in HEADER.split(',') {
         let rest: Vec<_> = HEADER.split(',').filter(|name| *name != missing).collect();
         refuses(&gzip(format!("{}\n", rest.join(",")).as_bytes()), &[missing, "no column"]);
     }
@@ -138,7 +138,7 @@ fn a_long_file_comes_in_batches_and_loses_nothing() {
             Ok(())
         })
         .unwrap();
-    assert!(sizes.iter().all(|size| *size <= 8192) && sizes.len() == 4, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= 4096) && sizes.len() == 7, "{sizes:?}");
     assert_eq!(sizes.iter().sum::<usize>(), 20_001 + 6_667);
     assert_eq!((totals.sums.rows, totals.sums.charges_added), (20_001, 6_667));
 }

@@ -78,7 +78,7 @@ fn text(columns: &str, lines: &[(&str, &str, &str)]) -> String {
     let mut file = format!("{HEADER}{}\n", rest(columns));
     for (line_item_type, unblended, cells) in lines {
         let common = "111111111111,2026-09-02T03:00:00Z,2026-09-02T04:00:00Z";
-        file += &format!("{line_item_type},{unblended},{common}{}\n", rest(cells));
+        file.extend([line_item_type, ",", unblended, ",", common, &rest(cells), "\n"]);
     }
     file
 }
