@@ -194,6 +194,7 @@ pub fn reconcile(read: ReadDelivery, lake: &LakeSums, now: OffsetDateTime) -> Re
 }
 
 /// One way to group the sums: its words, what it groups by, and which of the lake's sums must equal the files'.
+#[derive(Clone, Copy)]
 struct Grain {
     says: &'static str,
     name: fn(&SumKey) -> &String,

@@ -49,6 +49,14 @@ pub enum LakeError {
         /// The month.
         period: BillingPeriod,
     },
+    /// The month comes from a delivery that was made later; an older one never replaces it.
+    #[error("`{connect}` `{period}` comes from a newer delivery already, which an older one does not replace")]
+    Older {
+        /// The connection.
+        connect: BillConnectId,
+        /// The month.
+        period: BillingPeriod,
+    },
     /// The question can't be answered as it stands.
     #[error("the question is wrong: {}", .0.iter().map(|problem| format!("`{}`: {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
     Question(Vec<QueryProblem>),

@@ -142,8 +142,10 @@ impl OrgLake {
             .map_err(|error| self.log_error(error))?;
         let committed = match prepared.await {
             Ok(committed) => committed,
-            Err(DeltaTableError::VersionAlreadyExists(_)) => return Ok(false),
-            Err(DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) }) => return Ok(false),
+            Err(
+                DeltaTableError::VersionAlreadyExists(_)
+                | DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) },
+            ) => return Ok(false),
             Err(error) => return Err(self.log_error(error)),
         };
         // It is committed. A checkpoint only makes the log quicker to read, and the next commit tries again.
@@ -304,6 +306,18 @@ mod tests {
         lake.bring_in(&head("second"), &[usage("5")]).await;
         let expect = [of_month("2026-08", "august"), head("second")].map(|head| head.delivery_id.to_string());
         assert_eq!(total(&lake).await, (amount("105"), expect.to_vec()));
+    }
+
+    #[tokio::test]
+    async fn an_older_delivery_never_replaces_a_newer_one() {
+        let test = TestLake::new();
+        let lake = test.org(100_001);
+        let newer = head("newer");
+        let older = DeliveryHead { made_at: newer.made_at - time::Duration::SECOND, ..head("older") };
+        lake.bring_in(&newer, &[usage("1")]).await;
+        assert!(matches!(lake.stage(&older).await, Err(LakeError::Older { .. })));
+        lake.bring_in(&of_month("2026-08", "another month"), &[usage("10")]).await;
+        assert_eq!(total(&lake).await.0, amount("11"));
     }
 
     #[tokio::test]

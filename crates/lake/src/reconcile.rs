@@ -111,7 +111,7 @@ impl Staging {
         }
         let mut sums = Sums::default();
         while let Some(worker) = workers.join_next().await {
-            sums.merge(worker??)?;
+            sums.merge(&worker??)?;
         }
         Ok(sums.into_lake_sums())
     }
@@ -210,7 +210,7 @@ impl Sums {
         Ok(())
     }
 
-    fn merge(&mut self, other: Sums) -> Result<(), SumOverflow> {
+    fn merge(&mut self, other: &Sums) -> Result<(), SumOverflow> {
         self.charges += other.charges;
         self.split_cost_rows += other.split_cost_rows;
         add(&mut self.effective, other.effective, "EffectiveCost")?;

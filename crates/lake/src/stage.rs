@@ -93,18 +93,27 @@ pub(crate) struct StagedFile {
 
 impl OrgLake {
     /// Begins to read a delivery. From here on, somebody else's publishing of the same month makes ours a conflict.
+    ///
+    /// [`LakeError::Older`] where the month comes from a delivery that AWS made later than this one.
     pub async fn stage(&self, head: &DeliveryHead) -> Result<Staging, LakeError> {
         let month = Month { connect: head.connect.clone(), period: head.period };
+        // One snapshot for both, so that what is replaced is what the fence stands for.
         let snapshot = self.snapshot().await?;
         let fence = self.fence(snapshot.as_ref(), &month).await?;
-        let status_before = self.receipt(&head.connect, head.period).await?.map(|receipt| receipt.status);
+        let before = match &snapshot {
+            Some(snapshot) => self.receipt_in(snapshot, &month).await?,
+            None => None,
+        };
+        if before.as_ref().is_some_and(|receipt| receipt.made_at > head.made_at) {
+            return Err(LakeError::Older { connect: month.connect, period: month.period });
+        }
         Ok(Staging {
             lake: self.clone(),
             head: head.clone(),
             month,
             attempt: Uuid::now_v7(),
             fence,
-            status_before,
+            status_before: before.map(|receipt| receipt.status),
             normaliser: Arc::new(Normaliser::new(head)),
             progress: Arc::default(),
             count: AtomicUsize::default(),
@@ -189,8 +198,8 @@ impl Staging {
         let storing = tokio::spawn(store_chunks(store, path.clone(), chunks, completed));
         let encoding = spawn_blocking(move || encode(encoder, &batches));
         let produced = spawn_blocking(move || produce(sender)).await?;
-        let encoded = encoding.await?;
-        if produced.is_ok() && encoded.is_ok() {
+        let written = encoding.await?;
+        if produced.is_ok() && written.is_ok() {
             // Nobody listens only where storing has failed already, which the line after the next tells.
             complete.send(()).ok();
         } else {
@@ -198,7 +207,7 @@ impl Staging {
         }
         // The last of the three in the row knows why the ones before it were stopped.
         storing.await??;
-        let Written { rows, size, starts } = encoded?;
+        let Written { rows, size, starts } = written?;
         Ok((produced?, StagedFile { path, rows, size, starts }))
     }
 

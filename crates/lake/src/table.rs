@@ -185,11 +185,15 @@ impl OrgLake {
     /// The receipt of the delivery that a month comes from; `None` where the lake does not hold the month.
     pub async fn receipt(&self, connect: &BillConnectId, period: BillingPeriod) -> Result<Option<Receipt>, LakeError> {
         let month = Month { connect: connect.clone(), period };
-        let Some(snapshot) = self.snapshot().await? else {
-            return Ok(None);
-        };
-        match snapshot.attempt(&month) {
-            Some(attempt) => self.read_receipt(&month, attempt).await.map(Some),
+        match self.snapshot().await? {
+            Some(snapshot) => self.receipt_in(&snapshot, &month).await,
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn receipt_in(&self, snapshot: &Snapshot, month: &Month) -> Result<Option<Receipt>, LakeError> {
+        match snapshot.attempt(month) {
+            Some(attempt) => self.read_receipt(month, attempt).await.map(Some),
             None => Ok(None),
         }
     }

@@ -151,7 +151,10 @@ impl Staging {
     /// Takes charges in as if the delivery's only part had held them.
     pub(crate) async fn take(&self, charges: &[Charge]) {
         let batch = batch(charges);
-        let send = move |batches: std::sync::mpsc::SyncSender<RecordBatch>| Ok(batches.send(batch).unwrap());
+        let send = move |batches: std::sync::mpsc::SyncSender<RecordBatch>| {
+            batches.send(batch).unwrap();
+            Ok(())
+        };
         let ((), file) = self.write_file(send).await.unwrap();
         let PartHead { key, etag, .. } = self.head.parts[0].clone();
         let receipt = PartReceipt { key, etag, rows: charges.len() as u64, bytes_packed: 1, bytes_unpacked: 1 };
