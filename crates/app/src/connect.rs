@@ -190,8 +190,9 @@ mod tests {
         };
         let Err(ConnectError::Invalid(fields)) = candidate(&wrong) else { panic!("it was taken") };
         let fields: Vec<Field> = fields.into_iter().map(|error| error.field).collect();
-        use Field::{Account, Bucket, EffectiveFrom, ExternalId, Path, SessionName};
-        assert_eq!(fields, [Account, Bucket, Path, SessionName, EffectiveFrom, ExternalId]);
+        let all =
+            [Field::Account, Field::Bucket, Field::Path, Field::SessionName, Field::EffectiveFrom, Field::ExternalId];
+        assert_eq!(fields, all);
     }
 
     #[test]

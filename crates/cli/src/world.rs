@@ -1,5 +1,7 @@
 //! Puts the rooms together from the command line's settings.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,7 +17,11 @@ use crate::aws_account::Aws;
 /// Opens the store, the lake and AWS.
 pub async fn open(global: &Global) -> anyhow::Result<App> {
     let folder = &global.data;
-    std::fs::create_dir_all(folder)
+    // Bills are nobody else's to read on this machine.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
         .with_context(|| format!("the data folder `{}` can't be made; name another with --data", folder.display()))?;
     let store = Store::open(&folder.join("billconnect.db")).await?;
     let lake = Lake::open(&folder.join("lake"), LakeSettings::default())?;

@@ -35,10 +35,12 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("`{}` can't be listened on; name a free address with --listen", args.listen))?;
     out::talk(&format!("listening on http://{}", listener.local_addr()?));
     let router = api::router(Arc::clone(&app), api::HttpSettings::default());
-    tokio::select! {
-        served = api::serve(listener, router, stopped()) => served?,
-        () = app.poll(args.poll_interval, &Unwatched) => {}
-    }
+    // A task of its own: what an ingest computes must not keep the next connection waiting.
+    let polling = tokio::spawn(async move { app.poll(args.poll_interval, &Unwatched).await });
+    let served = api::serve(listener, router, stopped()).await;
+    // An ingest that is cut off here is one that a crash cuts off: its month stays, and the next start reads it again.
+    polling.abort();
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 
