@@ -71,6 +71,7 @@ const COMMITTED: [&str; 6] = [
     "SavingsPlanUpfrontFee",
 ];
 
+/// Whether a charge buys a commitment, uses one, or pays for what went unused of one.
 fn committed() -> Expr {
     let by_type = column("x_LineItemType").in_list(COMMITTED.map(text).to_vec(), false);
     column("CommitmentDiscountId").is_not_null().or(by_type)
@@ -187,6 +188,7 @@ fn all(filters: &[Filter], operator: Operator) -> Result<Option<Expr>> {
     })
 }
 
+/// A text as a literal, which is all that a caller's words ever become.
 fn text(text: &str) -> Expr {
     lit(ScalarValue::Utf8View(Some(text.to_owned())))
 }

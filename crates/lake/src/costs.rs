@@ -35,6 +35,7 @@ impl OrgLake {
         let Some(mut snapshot) = self.snapshot().await? else {
             return Ok(CostAnswer { rows: Vec::new(), truncated: false, deliveries: Vec::new() });
         };
+        // Chosen here and not by the engine, because the answer names the deliveries that it comes from.
         snapshot.files.retain(|file| may_count(query, file));
         let deliveries = self.receipts(&snapshot).await?.values().map(Receipt::published).collect();
         let question = Question::new(query);
@@ -81,6 +82,7 @@ fn name(kind: char, at: usize) -> String {
 }
 
 impl<'a> Question<'a> {
+    /// Two metrics may share a sum, which is then worked out once.
     fn new(query: &'a CostQuery) -> Self {
         let mut sums = Vec::new();
         for (part, less) in query.metrics.iter().map(|metric| parts(*metric)) {
@@ -111,6 +113,7 @@ impl<'a> Question<'a> {
         Ok(rows.limit(0, self.query.limit.map(|limit| limit.saturating_add(1)))?)
     }
 
+    /// The month or day that a charge counts in.
     fn time(&self) -> Expr {
         let unit = match self.query.granularity {
             Granularity::Month => "month",
@@ -134,6 +137,7 @@ impl<'a> Question<'a> {
         Ok(covers)
     }
 
+    /// Turns what was planned back into the question's own dimensions and metrics.
     fn read(&self, batch: &RecordBatch, rows: &mut Vec<CostRow>) -> Result<(), LakeError> {
         let times = times(batch)?;
         let texts = (0..self.query.dimensions.len()).map(|at| cast(batch.column(1 + at), &DataType::Utf8));

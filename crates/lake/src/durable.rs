@@ -43,6 +43,7 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 's
     tokio::task::spawn_blocking(work).await.map_err(|source| Error::JoinError { source })?
 }
 
+/// The system's own words, as the error of a store.
 fn storage(source: io::Error) -> Error {
     Error::Generic { store: "DurableFolder", source: Box::new(source) }
 }
@@ -135,6 +136,7 @@ impl ObjectStore for DurableFolder {
         Ok(PutResult { e_tag: None, version: None })
     }
 
+    // Readers get whole files only: parts are written beside the name, which the file gets when it is complete.
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let path = self.inner.path_to_filesystem(location)?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;

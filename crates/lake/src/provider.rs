@@ -33,6 +33,7 @@ pub fn table_schema() -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// Never null and never in a file: the log states them, and every row of the file has them.
 fn partition_fields() -> [Field; 2] {
     [CONNECT_COLUMN, PERIOD_COLUMN].map(|name| Field::new(name, DataType::Utf8, false))
 }
@@ -77,6 +78,7 @@ impl ChargesTable {
     }
 }
 
+/// A file as a scan takes it. Its path is set as it is: the constructor would encode it once more.
 fn partitioned(file: &ChargesFile) -> PartitionedFile {
     let mut partitioned = PartitionedFile::new(String::new(), file.size);
     partitioned.object_meta.location = file.path.clone();
@@ -114,6 +116,7 @@ impl TableProvider for ChargesTable {
         if let Some(filter) = filter {
             source = source.with_predicate(filter);
         }
+        // The engine cuts groups further, by row groups, where files are fewer than threads.
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(self.storage.clone(), Arc::new(source))
             .with_file_groups(groups)

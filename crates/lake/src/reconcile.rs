@@ -54,6 +54,7 @@ impl Staging {
         }
     }
 
+    /// The receipt, and the files that it is true of.
     async fn prove(&self) -> Result<(Receipt, Vec<StagedFile>), LakeError> {
         let (mut totals, mut parts) = {
             let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,6 +71,7 @@ impl Staging {
         totals.sums.charges_added += self.stage_closing_charges(&totals).await?;
         let files = self.done.lock().unwrap_or_else(PoisonError::into_inner).files.clone();
         let lake = self.read_back(&files).await?;
+        // Parts are read in whatever order they come; the receipt lists them in the manifest's.
         let place = |key: &str| self.head.parts.iter().position(|part| part.key == key);
         parts.sort_by_key(|part| place(&part.key));
         let read = ReadDelivery {
@@ -105,6 +107,7 @@ impl Staging {
     async fn read_back(&self, files: &[StagedFile]) -> Result<LakeSums, LakeError> {
         let files = files.iter().map(|file| self.charges_file(file)).collect();
         let charges = self.lake.charges(files)?.select(COLUMNS.map(column))?;
+        // A worker a partition: reading back is most of what reconciling takes.
         let mut workers = JoinSet::new();
         for batches in charges.execute_stream_partitioned().await? {
             workers.spawn(add_all(batches));
@@ -117,6 +120,7 @@ impl Staging {
     }
 }
 
+/// The sums of one partition's charges.
 async fn add_all(mut batches: SendableRecordBatchStream) -> Result<Sums, LakeError> {
     let mut sums = Sums::default();
     while let Some(batch) = batches.try_next().await? {
@@ -159,6 +163,7 @@ impl<'a> Cells<'a> {
         if texts.is_null(row) { "" } else { texts.value(row) }
     }
 
+    /// A charge that we added has no unblended cost of AWS's, which is nothing to add up.
     fn amount(&self, column: usize, row: usize) -> Amount {
         let amounts = self.amounts[column];
         if amounts.is_null(row) { Amount::ZERO } else { Amount::from_unscaled(amounts.value(row)) }
@@ -178,6 +183,7 @@ struct Sums {
     list: Amount,
 }
 
+/// The value under `key`, put in where it is new. Only then is the key copied: there are far more rows than keys.
 fn slot<'a, T: Default>(map: &'a mut HashMap<String, T>, key: &str) -> &'a mut T {
     if !map.contains_key(key) {
         map.insert(key.to_owned(), T::default());
@@ -185,6 +191,7 @@ fn slot<'a, T: Default>(map: &'a mut HashMap<String, T>, key: &str) -> &'a mut T
     map.get_mut(key).expect("it was put in")
 }
 
+/// Adds exactly: an amount that wraps round could make a wrong month look right.
 fn add(sum: &mut Amount, amount: Amount, what: &str) -> Result<(), SumOverflow> {
     *sum = sum.checked_add(amount).ok_or_else(|| SumOverflow { what: what.to_owned() })?;
     Ok(())

@@ -18,6 +18,7 @@ pub(crate) fn tag_value(object: Expr, key: &str) -> Expr {
     FUNCTION.call(vec![object, lit(ScalarValue::Utf8View(Some(key.to_owned())))])
 }
 
+/// The function as the engine knows it. The key is an argument and no part of it, so two keys are never taken for one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TagValue {
     signature: Signature,
@@ -51,6 +52,7 @@ impl ScalarUDFImpl for TagValue {
     }
 }
 
+/// [`value`] of each object.
 fn values(objects: &StringViewArray, key: &str) -> ArrayRef {
     let mut values = StringViewBuilder::with_capacity(objects.len());
     // Rows of one resource follow each other, so the object is very often the one of the row before.
@@ -98,6 +100,7 @@ impl<'de> Visitor<'de> for Under<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
         let mut found = None;
+        // To the object's end, so that text which is cut off is no object.
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             if found.is_none() && key == self.0 {
                 found = Some(match map.next_value::<serde_json::Value>()? {
