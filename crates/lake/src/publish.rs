@@ -51,7 +51,7 @@ impl OrgLake {
         for _ in 0..ATTEMPTS {
             let snapshot = self.snapshot_or_create().await?;
             if self.fence(Some(&snapshot), &month).await? != fence {
-                return Err(LakeError::Conflict { connect: month.connect, period: month.period });
+                break;
             }
             let mut actions = removals(&snapshot, |other| *other == month).map_err(|error| self.log_error(error))?;
             for file in &files {
@@ -64,6 +64,8 @@ impl OrgLake {
                 return Ok(receipt);
             }
         }
+        // Nothing of ours was committed, so nobody reads these.
+        self.remove(&files).await;
         Err(LakeError::Conflict { connect: month.connect, period: month.period })
     }
 
@@ -332,6 +334,8 @@ mod tests {
             let lost = lake.publish(two).await;
             assert!(matches!(lost, Err(LakeError::Conflict { .. })), "{round}: {lost:?}");
             assert_eq!(total(&lake).await.0, amount("1"), "{round}");
+            // All that is left over of the loser is its receipt.
+            assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 1, "{round}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ use billing::delivery::{DeliveryHead, PartHead};
 use billing::receipt::{MonthStatus, PartReceipt};
 use bytes::Bytes;
 use futures::Stream;
+use futures::future::{Either, select};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tokio::sync::oneshot;
@@ -120,6 +122,15 @@ impl OrgLake {
             done: Mutex::default(),
         })
     }
+
+    /// Removes files that were staged and will not be published.
+    pub(crate) async fn remove(&self, files: &[StagedFile]) {
+        for file in files {
+            if let Err(error) = self.shared.store.delete(&file.path).await {
+                tracing::warn!(path = %file.path, %error, "a staged file was left for the next sweep");
+            }
+        }
+    }
 }
 
 impl Staging {
@@ -144,8 +155,11 @@ impl Staging {
                 batches.send(batch).map_err(|_| IngestError::Stopped)
             })
         });
-        let (read, ()) = tokio::join!(reading, pump(bytes, feeder));
-        let (totals, file) = read?;
+        // A refused file ends the download, even one that has stalled; a whole download does not end the reading.
+        let (totals, file) = match select(pin!(reading), pin!(pump(bytes, feeder))).await {
+            Either::Left((read, _)) => read?,
+            Either::Right(((), reading)) => reading.await?,
+        };
         let receipt = PartReceipt {
             key: part.key.clone(),
             etag: part.etag.clone(),
@@ -214,11 +228,7 @@ impl Staging {
     /// Removes what was staged. What it misses, a sweep finds.
     pub async fn discard(self) {
         let done = self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for file in done.files {
-            if let Err(error) = self.lake.shared.store.delete(&file.path).await {
-                tracing::warn!(path = %file.path, %error, "a staged file was left for the next sweep");
-            }
-        }
+        self.lake.remove(&done.files).await;
     }
 
     /// A staged file as a table of its own would have it.
@@ -340,6 +350,16 @@ mod tests {
 
     fn cut_off(file: &[u8]) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<> {
         download(file).take(5).chain(stream::iter([Err(std::io::Error::other("reset by peer"))]))
+    }
+
+    #[tokio::test]
+    async fn a_refused_file_does_not_wait_for_its_download() {
+        let test = TestLake::new();
+        let (head, _) = delivery();
+        let staging = test.org(100_001).stage(&head).await.unwrap();
+        let stalled = download(b"this is no gzip file").chain(stream::pending());
+        let refused = staging.read_part(&head.parts[0], stalled).await;
+        assert!(matches!(refused, Err(LakeError::Ingest(IngestError::NotGzip { .. }))), "{refused:?}");
     }
 
     #[tokio::test]
