@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 /// The rules, as a `FinOps` person keeps them; the first that matches decides.
-const TABLE: &str = include_str!("data/category-rules-aws.csv");
+const TABLE: &str = include_str!("../data/category-rules-aws.csv");
 
 /// What a rule says of one column of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
