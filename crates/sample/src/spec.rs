@@ -78,8 +78,8 @@ impl Spec {
         if self.payer_account.len() != 12 || !self.payer_account.bytes().all(|byte| byte.is_ascii_digit()) {
             return refuse("the payer account must have 12 digits");
         }
-        let names = [(&self.report_name, false), (&self.path_prefix, true)];
-        if names.iter().any(|(name, nested)| !is_key_text(name, *nested)) || self.report_name.is_empty() {
+        let mut folders = self.path_prefix.split('/');
+        if !is_name(&self.report_name) || !(self.path_prefix.is_empty() || folders.all(is_name)) {
             return refuse(
                 "the report name and path may hold letters, digits and `!-_.*'()`, the path also single slashes inside",
             );
@@ -88,11 +88,10 @@ impl Spec {
     }
 }
 
-/// AWS's safe characters; also keeps a path inside the output folder.
-fn is_key_text(text: &str, nested: bool) -> bool {
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"!-_.*'()".contains(&byte) || (nested && byte == b'/');
-    let whole = |name: &str| !name.is_empty() && name != "." && name != "..";
-    text.bytes().all(safe) && (text.is_empty() || text.split('/').all(whole))
+/// Whether a report or one folder may be called so: AWS's safe characters, and nothing that leads out of a folder.
+fn is_name(text: &str) -> bool {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"!-_.*'()".contains(&byte);
+    !matches!(text, "" | "." | "..") && text.bytes().all(safe)
 }
 
 #[cfg(test)]
