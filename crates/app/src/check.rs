@@ -20,16 +20,18 @@ const NEWEST_MONTHS: usize = 3;
 const NO_SESSION: &str = "the role cannot be assumed: mend `role-assumable` first";
 
 impl App {
-    /// Proves, or fails to prove, every claim about the candidate. Stores nothing.
-    pub async fn check(&self, candidate: &Candidate) -> Result<Report, AppError> {
+    /// Proves, or fails to prove, every claim about the candidate. Stores nothing. `connected_at` is when it was connected, if it
+    /// was: how long it may wait for its first report counts from there.
+    pub async fn check(&self, candidate: &Candidate, connected_at: Option<OffsetDateTime>) -> Result<Report, AppError> {
         let evidence = gather(self.aws.as_ref(), candidate).await?;
         let operator_arn = match (&self.settings.operator_principal, evidence.operator.granted()) {
             (Some(configured), _) => configured.clone(),
             (None, Some(caller)) => principal_of(&caller.arn),
             (None, None) => "<the operator's principal>".to_owned(),
         };
-        let subject = Subject { candidate, operator_arn: &operator_arn };
-        Ok(judge(subject, &evidence, OffsetDateTime::now_utc()))
+        let subject =
+            Subject { candidate, operator_arn: &operator_arn, connected_at, now: OffsetDateTime::now_utc() };
+        Ok(judge(subject, &evidence))
     }
 
     /// The principal that trust policies must name: the configured one, or who the operator's credentials are.
@@ -39,7 +41,7 @@ impl App {
         }
         match self.aws.operator().await {
             Probe::Granted(caller) => Ok(principal_of(&caller.arn)),
-            Probe::Refused(refusal) => Err(AppError::Aws(refusal)),
+            Probe::Refused(refusal) => Err(AppError::NoOperator(refusal)),
             Probe::NotAsked(why) => Err(AppError::Invalid(why.to_owned())),
         }
     }
@@ -71,8 +73,8 @@ async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence,
     );
     let without_id = without_id.map(|_| ());
     let bucket = if assumed.granted().is_some() { look(aws, candidate).await } else { Bucket::not_asked(NO_SESSION) };
-    let Bucket { region, listing, reports, first_byte } = bucket;
-    Ok(Evidence { operator, assumed, without_id, forged, region, listing, reports, first_byte })
+    let Bucket { region, listing, reports, crowded, first_byte } = bucket;
+    Ok(Evidence { operator, assumed, without_id, forged, region, listing, reports, crowded, first_byte })
 }
 
 /// What was seen of the bucket.
@@ -80,6 +82,7 @@ struct Bucket {
     region: Probe<Region>,
     listing: Probe<Level>,
     reports: Probe<Vec<FoundReport>>,
+    crowded: bool,
     first_byte: Probe<String>,
 }
 
@@ -89,6 +92,7 @@ impl Bucket {
             region: Probe::NotAsked(why),
             listing: Probe::NotAsked(why),
             reports: Probe::NotAsked(why),
+            crowded: false,
             first_byte: Probe::NotAsked(why),
         }
     }
@@ -108,29 +112,28 @@ async fn look(aws: &dyn AwsAccount, candidate: &Candidate) -> Bucket {
         }
         other => other,
     };
-    let reports = match &listing {
-        Probe::Granted(level) => find(place, level.clone()).await,
-        Probe::Refused(refusal) => Probe::Refused(refusal.clone()),
-        Probe::NotAsked(why) => Probe::NotAsked(why),
+    let (reports, crowded) = match &listing {
+        Probe::Granted(level) => match find(place, level.clone()).await {
+            Ok(reports) => (Probe::Granted(reports), false),
+            Err(WalkError::Refused(refusal)) => (Probe::Refused(refusal), false),
+            Err(WalkError::TooMany(_)) => (Probe::Granted(Vec::new()), true),
+        },
+        Probe::Refused(refusal) => (Probe::Refused(refusal.clone()), false),
+        Probe::NotAsked(why) => (Probe::NotAsked(why), false),
     };
     let first_byte = first_byte(place, &reports).await;
-    Bucket { region, listing, reports, first_byte }
+    Bucket { region, listing, reports, crowded, first_byte }
 }
 
-async fn find(place: Place<'_>, top: Level) -> Probe<Vec<FoundReport>> {
-    let reports: Reports = match walk(place, top).await {
-        Ok(reports) => reports,
-        Err(WalkError::Refused(refusal)) => return Probe::Refused(refusal),
-        // Judged as "no report below the path", which says what was seen and asks for the report's own path.
-        Err(WalkError::TooMany(_)) => return Probe::Granted(Vec::new()),
-    };
+async fn find(place: Place<'_>, top: Level) -> Result<Vec<FoundReport>, WalkError> {
+    let reports: Reports = walk(place, top).await?;
     let found = reports.into_iter().map(|(folder, months)| async move {
         let newest: Vec<&String> = months.values().rev().take(NEWEST_MONTHS).collect();
         let (manifest_key, manifest) = newest_manifest(place, &folder, &newest).await;
         let name = report_name(&folder).to_owned();
         FoundReport { name, folder, manifest_key, months: months.into_keys().collect(), manifest }
     });
-    Probe::Granted(join_all(found).await)
+    Ok(join_all(found).await)
 }
 
 /// Reads the newest manifest among the months' folders, newest first.

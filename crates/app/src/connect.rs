@@ -39,6 +39,7 @@ pub enum Field {
     Account,
     Bucket,
     Path,
+    Role,
     SessionName,
     ExternalId,
     EffectiveFrom,
@@ -81,7 +82,7 @@ impl App {
         if taken.is_some() {
             return Err(ConnectError::Conflict(candidate.id()));
         }
-        let report = self.check(&candidate).await?;
+        let report = self.check(&candidate, None).await?;
         let connect = match (report.state(), report.region().cloned()) {
             (State::Verified | State::Waiting, Some(region)) => {
                 let now = OffsetDateTime::now_utc();
@@ -104,7 +105,7 @@ impl App {
     /// Judges what a customer would send, and stores nothing.
     pub async fn dry_run(&self, request: &ConnectRequest) -> Result<Report, ConnectError> {
         match candidate(request) {
-            Ok(candidate) => Ok(self.check(&candidate).await?),
+            Ok(candidate) => Ok(self.check(&candidate, None).await?),
             Err(ConnectError::Refused(report)) => Ok(*report),
             Err(error) => Err(error),
         }
@@ -135,14 +136,20 @@ fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
         let message = "the external id is not one that this org was given; leave it out to use the org's own".to_owned();
         wrong.push(FieldError { field: Field::ExternalId, message });
     }
-    let (Some(account), Some(bucket), Some(path), Some(session_name), Some(effective_from), true) =
-        (account, bucket, path, session_name, effective_from, wrong.is_empty())
+    let role = match request.role_arn.parse() {
+        Ok(role) => Some(role),
+        // Alone, it is a check that failed, with a report; beside others it is one of several wrong fields.
+        Err(error) if wrong.is_empty() => {
+            let report = refuse_malformed_role(&error, OffsetDateTime::now_utc());
+            return Err(ConnectError::Refused(Box::new(report)));
+        }
+        Err(error) => keep(Field::Role, Err(error), &mut wrong),
+    };
+    let (Some(account), Some(bucket), Some(path), Some(role), Some(session_name), Some(effective_from), true) =
+        (account, bucket, path, role, session_name, effective_from, wrong.is_empty())
     else {
         return Err(ConnectError::Invalid(wrong));
     };
-    let role = request.role_arn.parse().map_err(|error| {
-        ConnectError::Refused(Box::new(refuse_malformed_role(&error, OffsetDateTime::now_utc())))
-    })?;
     Ok(Candidate { org: request.org, account, bucket, path, role, session_name, effective_from })
 }
 
@@ -183,6 +190,7 @@ mod tests {
             account: "1".into(),
             bucket: "B".into(),
             path: "..".into(),
+            role_arn: "arn:aws:iam::123456789012:user/me".into(),
             session_name: Some("a b".into()),
             external_id: Some("654321".into()),
             effective_from: Some("soon".into()),
@@ -190,8 +198,15 @@ mod tests {
         };
         let Err(ConnectError::Invalid(fields)) = candidate(&wrong) else { panic!("it was taken") };
         let fields: Vec<Field> = fields.into_iter().map(|error| error.field).collect();
-        let all =
-            [Field::Account, Field::Bucket, Field::Path, Field::SessionName, Field::EffectiveFrom, Field::ExternalId];
+        let all = [
+            Field::Account,
+            Field::Bucket,
+            Field::Path,
+            Field::SessionName,
+            Field::EffectiveFrom,
+            Field::ExternalId,
+            Field::Role,
+        ];
         assert_eq!(fields, all);
     }
 

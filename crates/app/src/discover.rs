@@ -8,11 +8,25 @@ use billing::layout::{manifest_of, report_name};
 use billing::manifest::{LegacyManifest, ManifestError};
 use billing::period::BillingPeriod;
 use billing::probe::{Level, ObjectHead, ObjectText, Probe};
+use time::{Duration, OffsetDateTime};
 
 use crate::App;
 use crate::error::AppError;
 use crate::store::ManifestOutcome;
 use crate::walk::{Place, WalkError, walk};
+
+/// How long a file that is newer than its manifest counts as still being delivered. AWS writes the manifest last; in a copied
+/// bucket the order may be any, and stays so.
+const DELIVERING: Duration = Duration::hours(1);
+
+/// Which manifests are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that are new or changed, or whose delivery may be loaded this time.
+    Due,
+    /// Also those whose delivery could not be loaded as it is: somebody asks for it.
+    FailedToo,
+}
 
 /// A month's manifest that wants to be looked at: new, changed, or not loaded the last time.
 #[derive(Debug)]
@@ -31,7 +45,7 @@ impl App {
     /// Finds the deliveries that have not been settled yet, newest month first. Unchanged manifests are not read again.
     ///
     /// One month's bad manifest is that month's error and keeps no other month back.
-    pub async fn discover(&self, connection: &VerifiedConnection) -> Result<Vec<Discovered>, AppError> {
+    pub async fn discover(&self, connection: &VerifiedConnection, scope: Scope) -> Result<Vec<Discovered>, AppError> {
         let (candidate, region) = (connection.candidate(), connection.region());
         let place = Place { aws: self.aws.as_ref(), candidate, region };
         let top = place.list(&candidate.path.prefix()).await?;
@@ -52,7 +66,7 @@ impl App {
             }
             let level = place.list(&prefix).await?;
             let Some(manifest) = manifest_of(&report, &level) else { continue };
-            if !self.settled(candidate, manifest).await? {
+            if !self.settled(candidate, manifest, scope).await? {
                 let delivery = self.delivery(place, (&report, period), (manifest, &level)).await;
                 let (manifest_key, manifest_etag) = (manifest.key.clone(), manifest.etag.clone());
                 found.push(Discovered { period, manifest_key, manifest_etag, delivery });
@@ -61,10 +75,11 @@ impl App {
         Ok(found)
     }
 
-    /// Whether this very manifest was loaded, or rightly passed over, before.
-    async fn settled(&self, candidate: &Candidate, manifest: &ObjectHead) -> Result<bool, AppError> {
+    /// Whether nothing is to be done about this very manifest.
+    async fn settled(&self, candidate: &Candidate, manifest: &ObjectHead, scope: Scope) -> Result<bool, AppError> {
         let seen = self.store.seen_manifest(candidate.org, &candidate.id(), &manifest.key).await?;
-        Ok(seen.is_some_and(|seen| seen.etag == manifest.etag && seen.outcome == ManifestOutcome::Settled))
+        let over = |outcome| outcome == ManifestOutcome::Settled || scope == Scope::Due;
+        Ok(seen.is_some_and(|seen| seen.etag == manifest.etag && over(seen.outcome)))
     }
 
     async fn delivery(
@@ -79,7 +94,7 @@ impl App {
             Probe::NotAsked(why) => return Err(AppError::Invalid(why.to_owned())),
         };
         let manifest = acceptable(place, (report, period), &text)?;
-        let parts = pin(place, &manifest, level).await?;
+        let parts = pin(place, (&manifest, text.head.modified), level).await?;
         Ok(DeliveryHead {
             connect: place.candidate.id(),
             payer: place.candidate.account.clone(),
@@ -116,7 +131,12 @@ fn acceptable(place: Place<'_>, (report, period): (&str, BillingPeriod), text: &
 }
 
 /// Pins every part that the manifest lists by the `ETag` that a listing shows now.
-async fn pin(place: Place<'_>, manifest: &LegacyManifest, month: &Level) -> Result<Vec<PartHead>, AppError> {
+async fn pin(
+    place: Place<'_>,
+    (manifest, written): (&LegacyManifest, OffsetDateTime),
+    month: &Level,
+) -> Result<Vec<PartHead>, AppError> {
+    let now = OffsetDateTime::now_utc();
     let mut objects: BTreeMap<String, ObjectHead> = keyed(month);
     let folder = |key: &str| key.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
     let elsewhere: BTreeSet<String> =
@@ -125,6 +145,10 @@ async fn pin(place: Place<'_>, manifest: &LegacyManifest, month: &Level) -> Resu
         objects.extend(keyed(&place.list(&prefix).await?));
     }
     let part = |key: &String| match objects.get(key) {
+        // AWS overwrites files one by one and the manifest last: a mixture of two deliveries would look whole.
+        Some(object) if object.modified > written && now - object.modified < DELIVERING => {
+            Err(AppError::StillDelivering { manifest: manifest.key().to_owned(), key: key.clone() })
+        }
         Some(object) => Ok(PartHead { key: key.clone(), etag: object.etag.clone(), size: object.size }),
         None => Err(AppError::PartMissing { manifest: manifest.key().to_owned(), key: key.clone() }),
     };

@@ -14,6 +14,17 @@ pub enum AppError {
     /// AWS refused, or gave no answer.
     #[error("{0}")]
     Aws(Box<Refusal>),
+    /// Our own credentials do not say who we are.
+    #[error("the operator's principal is not known: name it with `--operator-principal`, or give AWS credentials ({0})")]
+    NoOperator(Box<Refusal>),
+    /// A part was written after the manifest that lists it.
+    #[error("`{key}` is newer than the manifest `{manifest}` that lists it: the month is still being delivered, and is read when it is whole")]
+    StillDelivering {
+        /// The manifest.
+        manifest: String,
+        /// The file.
+        key: String,
+    },
     /// The lake failed.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -46,6 +57,14 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Whether trying the same delivery again would end the same way.
+    pub(crate) fn stays(&self) -> bool {
+        matches!(
+            self,
+            Self::Lake(LakeError::Ingest(_) | LakeError::Disagreement { .. } | LakeError::Overflow(_))
+        )
+    }
+
     /// What whoever asked about costs can do about it; `None` where the fault is not in the question.
     pub fn in_question(&self) -> Option<String> {
         match self {

@@ -11,12 +11,12 @@ use futures::{TryStreamExt, stream};
 use lake::Progress;
 
 use crate::App;
-use crate::discover::Discovered;
+use crate::discover::{Discovered, Scope};
 use crate::error::AppError;
 use crate::store::{ImportStatus, ManifestOutcome, Outcome, SeenManifest};
 
-/// How many parts of a delivery are read side by side: two keep two cores busy, and memory is a constant a part.
-const PARTS_AT_ONCE: usize = 2;
+/// How many parts are read side by side, in the whole process: two keep two cores busy, and memory is a constant a part.
+pub(crate) const PARTS_AT_ONCE: usize = 2;
 
 /// Watches an ingest as it goes.
 pub trait Watcher: Send + Sync {
@@ -61,37 +61,57 @@ impl App {
     /// Ingests everything that has been delivered through the connection and is not in the lake yet, newest month first.
     ///
     /// One connection is ingested by one task at a time; a second call waits for the first and then finds nothing to do.
-    pub async fn ingest_all(&self, connection: &VerifiedConnection, watcher: &dyn Watcher) -> Result<Vec<Ingested>, AppError> {
+    pub async fn ingest_all(
+        &self,
+        connection: &VerifiedConnection,
+        scope: Scope,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<Ingested>, AppError> {
         let (org, connect) = (connection.candidate().org, connection.candidate().id());
         let turn = self.turn(org, &connect);
         let _held = turn.lock().await;
         let mut done = Vec::new();
-        for found in self.discover(connection).await? {
-            let Discovered { period, manifest_key, manifest_etag, delivery } = found;
-            let outcome = match delivery {
-                Ok(delivery) => self.ingest(connection, &delivery, watcher).await.map(|loaded| (delivery.delivery_id, loaded)),
-                Err(error) => {
-                    self.note_unusable((org, &connect), period, (&manifest_etag, &error)).await?;
-                    Err(error)
-                }
-            };
-            let outcome = match outcome {
-                Ok((delivery_id, loaded)) => {
-                    let outcome = ManifestOutcome::Settled;
-                    let seen = SeenManifest { key: manifest_key, etag: manifest_etag, delivery_id, outcome };
-                    self.store.remember_manifest((org, &connect), &seen).await?;
-                    Ok(loaded)
-                }
-                Err(error) => {
-                    tracing::warn!(%org, %connect, %period, %error, "month not loaded");
-                    Err(error)
-                }
-            };
+        for found in self.discover(connection, scope).await? {
+            let period = found.period;
+            let outcome = self.take_in(connection, found, watcher).await;
+            if let Err(error) = &outcome {
+                tracing::warn!(%org, %connect, %period, %error, "month not loaded");
+            }
             let ingested = Ingested { connect: connect.clone(), period, outcome };
             watcher.ended(&ingested);
             done.push(ingested);
         }
         Ok(done)
+    }
+
+    /// Ingests what one manifest describes, and remembers what need not be looked at again.
+    async fn take_in(
+        &self,
+        connection: &VerifiedConnection,
+        found: Discovered,
+        watcher: &dyn Watcher,
+    ) -> Result<Loaded, AppError> {
+        let (org, connect) = (connection.candidate().org, connection.candidate().id());
+        let Discovered { period, manifest_key, manifest_etag, delivery } = found;
+        let delivery = match delivery {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                let delivery_id = DeliveryId::of(&manifest_etag, &[]);
+                let id = self.store.start_import((org, &connect), period, &delivery_id).await?;
+                self.store.finish_import(org, id, Outcome::Aborted(&error.to_string())).await?;
+                return Err(error);
+            }
+        };
+        let result = self.ingest(connection, &delivery, watcher).await;
+        let outcome = match &result {
+            Ok(_) => ManifestOutcome::Settled,
+            Err(error) if error.stays() => ManifestOutcome::Failed,
+            Err(_) => return result,
+        };
+        let seen =
+            SeenManifest { key: manifest_key, etag: manifest_etag, delivery_id: delivery.delivery_id, outcome };
+        self.store.remember_manifest((org, &connect), &seen).await?;
+        result
     }
 
     /// Ingests one delivery: the month becomes exactly it, or stays as it was.
@@ -102,20 +122,24 @@ impl App {
         watcher: &dyn Watcher,
     ) -> Result<Loaded, AppError> {
         let org = connection.candidate().org;
-        let lake = self.lake.org(org);
-        let published = lake.published().await?;
-        let month = published.iter().find(|month| month.connect == delivery.connect && month.period == delivery.period);
-        let now = month.map(|month| Published { delivery_id: &month.delivery_id, made_at: month.made_at });
-        match decide(delivery, now) {
-            Decision::Same => return Ok(Loaded::Same),
-            Decision::Older => return Ok(Loaded::Older),
-            Decision::Load => {}
+        let published = self.lake.org(org).receipt(&delivery.connect, delivery.period).await?;
+        let now = published
+            .as_ref()
+            .map(|receipt| Published { delivery_id: &receipt.delivery_id, made_at: receipt.made_at });
+        match (decide(delivery, now), published) {
+            (Decision::Same, Some(receipt)) => {
+                self.settle(org, &receipt).await?;
+                return Ok(Loaded::Same);
+            }
+            (Decision::Older, _) => return Ok(Loaded::Older),
+            _ => {}
         }
         let import = self.store.start_import((org, &delivery.connect), delivery.period, &delivery.delivery_id).await?;
         match self.load(connection, delivery, watcher).await {
             Ok(receipt) => {
                 self.store.finish_import(org, import, Outcome::Completed(&receipt)).await?;
-                tracing::info!(%org, connect = %delivery.connect, period = %delivery.period, rows = receipt.rows_in_files, "month published");
+                let (connect, period, rows) = (&delivery.connect, delivery.period, receipt.rows_in_files);
+                tracing::info!(%org, %connect, %period, rows, "month published");
                 Ok(Loaded::Published(Box::new(receipt)))
             }
             Err(error) => {
@@ -123,6 +147,21 @@ impl App {
                 Err(error)
             }
         }
+    }
+
+    /// Notes as completed what was published by a process that ended before it could say so.
+    async fn settle(&self, org: OrgId, receipt: &Receipt) -> Result<(), AppError> {
+        let imports = self.store.imports(org, &receipt.connect).await?;
+        let told = imports.iter().any(|import| {
+            import.period == receipt.period
+                && import.delivery_id == receipt.delivery_id
+                && import.status == ImportStatus::Completed
+        });
+        if !told {
+            let import = self.store.start_import((org, &receipt.connect), receipt.period, &receipt.delivery_id).await?;
+            self.store.finish_import(org, import, Outcome::Completed(receipt)).await?;
+        }
+        Ok(())
     }
 
     async fn load(
@@ -135,6 +174,8 @@ impl App {
         let staging = lake.stage(delivery).await?;
         watcher.begun(delivery, staging.progress());
         let read = stream::iter(delivery.parts.iter().map(Ok)).try_for_each_concurrent(PARTS_AT_ONCE, |part| async {
+            // One place in the whole process, so that memory does not grow with the connections that are read.
+            let _place = self.parts.acquire().await.expect("the semaphore is never closed");
             let bytes = self.aws.open(connection.candidate(), connection.region(), part).await?;
             staging.read_part(part, bytes).await?;
             Ok::<(), AppError>(())
@@ -145,26 +186,5 @@ impl App {
         }
         let reconciled = staging.reconcile().await?;
         Ok(lake.publish(reconciled).await?)
-    }
-
-    /// Keeps the reason why a delivery could not even be begun, once for as long as nothing about it changes.
-    async fn note_unusable(
-        &self,
-        (org, connect): (OrgId, &BillConnectId),
-        period: billing::period::BillingPeriod,
-        (etag, error): (&str, &AppError),
-    ) -> Result<(), AppError> {
-        let (delivery_id, reason) = (DeliveryId::of(etag, &[]), error.to_string());
-        let newest = self.store.imports(org, connect).await?.into_iter().find(|import| import.period == period);
-        let known = newest.is_some_and(|import| {
-            import.status == ImportStatus::Aborted
-                && import.delivery_id == delivery_id
-                && import.error.as_deref() == Some(reason.as_str())
-        });
-        if !known {
-            let import = self.store.start_import((org, connect), period, &delivery_id).await?;
-            self.store.finish_import(org, import, Outcome::Aborted(&reason)).await?;
-        }
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 pub mod account;
 mod check;
 pub mod connect;
-mod discover;
+pub mod discover;
 mod error;
 pub mod ingest;
 mod poll;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use billing::names::{BillConnectId, OrgId};
 use lake::Lake;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub use account::{AwsAccount, PartStream};
 pub use error::AppError;
@@ -33,7 +33,10 @@ pub struct Settings {
     pub operator_principal: Option<String>,
 }
 
-type Turns = HashMap<(OrgId, BillConnectId), Arc<tokio::sync::Mutex<()>>>;
+/// A connection of an org.
+type Key = (OrgId, BillConnectId);
+
+type Turns = HashMap<Key, Arc<tokio::sync::Mutex<()>>>;
 
 /// Everything the steps work with.
 pub struct App {
@@ -43,12 +46,18 @@ pub struct App {
     settings: Settings,
     wake: Notify,
     turns: Mutex<Turns>,
+    /// A place for each part that may be read at once.
+    parts: Semaphore,
+    /// Why a connection as a whole could not be read the last time.
+    troubles: Mutex<HashMap<Key, String>>,
 }
 
 impl App {
     /// Puts the rooms together.
     pub fn new(store: Store, lake: Lake, aws: Arc<dyn AwsAccount>, settings: Settings) -> Self {
-        Self { store, lake, aws, settings, wake: Notify::new(), turns: Mutex::default() }
+        let parts = Semaphore::new(ingest::PARTS_AT_ONCE);
+        let (wake, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default());
+        Self { store, lake, aws, settings, wake, turns, parts, troubles }
     }
 
     /// The store, for what the operator does on the command line.
@@ -60,5 +69,18 @@ impl App {
     fn turn(&self, org: OrgId, connect: &BillConnectId) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry((org, connect.clone())).or_default().clone()
+    }
+    /// Why the connection as a whole could not be read the last time, if it could not.
+    fn trouble(&self, org: OrgId, connect: &BillConnectId) -> Option<String> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).get(&(org, connect.clone())).cloned()
+    }
+
+    /// Remembers whether the connection as a whole could be read.
+    fn note_trouble(&self, key: Key, trouble: Option<String>) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(trouble) => troubles.insert(key, trouble),
+            None => troubles.remove(&key),
+        };
     }
 }

@@ -1,11 +1,12 @@
 //! The step `query`: what an org asks about its costs, its connections and what has been read of them.
 
-use billing::checks::Report;
+use billing::checks::{Report, State};
 use billing::connection::{BillConnect, VerifiedConnection};
 use billing::cost_query::{CostAnswer, CostQuery};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
 use futures::{StreamExt, TryStreamExt, stream};
+use time::{Duration, OffsetDateTime};
 
 use crate::App;
 use crate::error::AppError;
@@ -13,6 +14,9 @@ use crate::store::{Import, ImportStatus};
 
 /// How many of an org's connections are proven side by side.
 const VALIDATIONS_AT_ONCE: usize = 4;
+
+/// How long a proof holds before the connection is proven anew: trust that is loosened later must not go unseen.
+const PROOF_HOLDS: Duration = Duration::hours(24);
 
 /// Whether a connection holds now.
 #[derive(Debug, Clone)]
@@ -54,18 +58,22 @@ impl App {
     }
 
     async fn prove(&self, connect: BillConnect) -> Result<Validation, AppError> {
-        let report = self.check(&connect.candidate).await?;
+        let report = self.check(&connect.candidate, Some(connect.created_at)).await?;
         let id = connect.candidate.id();
         self.store.insert_report(connect.candidate.org, &id, &report).await?;
         let valid = report.verified(&connect.candidate).is_some();
         Ok(Validation { connect: id, valid, errors: report.problems(), report })
     }
 
-    /// The connection as something that may be read from, by its newest report; proven anew where that one does not say so.
+    /// The connection as something that may be read from, by its newest report; proven anew where that one does not say so, is
+    /// older than a day, or saw nothing delivered yet.
     pub async fn verified(&self, connect: &BillConnect) -> Result<VerifiedConnection, AppError> {
         let candidate = &connect.candidate;
         let known = self.store.newest_report(candidate.org, &candidate.id()).await?;
-        if let Some(verified) = known.and_then(|report| report.verified(candidate)) {
+        let fresh = |report: &Report| {
+            report.state() == State::Verified && OffsetDateTime::now_utc() - report.judged_at < PROOF_HOLDS
+        };
+        if let Some(verified) = known.filter(fresh).and_then(|report| report.verified(candidate)) {
             return Ok(verified);
         }
         let validation = self.prove(connect.clone()).await?;
@@ -79,7 +87,9 @@ impl App {
         for connect in self.store.connects(org).await? {
             let id = connect.candidate.id();
             let report = self.store.newest_report(org, &id).await?;
-            let mut errors = report.map(|report| report.problems()).unwrap_or_default();
+            let mut errors = report.as_ref().map(Report::problems).unwrap_or_default();
+            errors.extend(report.and_then(|report| report.waits_for()));
+            errors.extend(self.trouble(org, &id));
             let months = newest.iter().rev().filter(|import| import.connect == id && import.status == ImportStatus::Aborted);
             errors.extend(months.map(|import| format!("{}: {}", import.period, import.error.as_deref().unwrap_or("aborted"))));
             all.push(StatusErrors { connect: id, errors });

@@ -48,9 +48,10 @@ impl Place<'_> {
 pub(crate) async fn walk(place: Place<'_>, top: Level) -> Result<Reports, WalkError> {
     let mut reports = Reports::new();
     let mut listings = 0;
-    let mut queue = VecDeque::from([(0, top)]);
-    while let Some((depth, level)) = queue.pop_front() {
-        for prefix in level.folders {
+    // Only folders are kept: a level's objects may be many, and no report is found by them.
+    let mut queue = VecDeque::from([(0, top.folders)]);
+    while let Some((depth, folders)) = queue.pop_front() {
+        for prefix in folders {
             match classify(&prefix) {
                 Folder::Month { report, period } => {
                     reports.entry(report).or_default().insert(period, prefix);
@@ -60,7 +61,7 @@ pub(crate) async fn walk(place: Place<'_>, top: Level) -> Result<Reports, WalkEr
                     if listings > MAX_LISTINGS {
                         return Err(WalkError::TooMany(place.candidate.path.to_string()));
                     }
-                    queue.push_back((depth + 1, place.list(&prefix).await?));
+                    queue.push_back((depth + 1, place.list(&prefix).await?.folders));
                 }
                 Folder::Other | Folder::Data => {}
             }

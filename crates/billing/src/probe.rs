@@ -163,6 +163,8 @@ pub struct Evidence {
     pub listing: Probe<Level>,
     /// What the walk below the path found.
     pub reports: Probe<Vec<FoundReport>>,
+    /// Whether the walk was given up because too many folders lie below the path.
+    pub crowded: bool,
     /// The first byte of a report's file: the key that was read.
     pub first_byte: Probe<String>,
 }

@@ -39,9 +39,9 @@ pub struct Global {
     /// Where all of AWS answers instead of its own addresses: an emulator.
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL", value_name = "URL")]
     pub aws_endpoint_url: Option<String>,
-    /// What is logged to stderr, as `level` or `target=level,…`.
-    #[arg(long, global = true, env = "BILLCONNECT_LOG", default_value = "warn", value_name = "FILTER")]
-    pub log: String,
+    /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out.
+    #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
     /// How log lines look.
     #[arg(long, global = true, env = "BILLCONNECT_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,

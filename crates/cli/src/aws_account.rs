@@ -2,42 +2,57 @@
 
 use app::{AwsAccount, PartStream};
 use async_trait::async_trait;
-use aws::AwsClient;
+use aws::{AwsClient, AwsSettings};
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::names::Region;
 use billing::probe::{Caller, Level, ObjectText, Probe, Refusal};
+use tokio::sync::OnceCell;
 
-/// AWS itself.
-pub struct Aws(pub AwsClient);
+/// AWS itself. Its client is made by the first question, so that a command which asks none looks for no credentials.
+pub struct Aws {
+    settings: AwsSettings,
+    client: OnceCell<AwsClient>,
+}
+
+impl Aws {
+    /// AWS as these settings reach it.
+    pub fn new(settings: AwsSettings) -> Self {
+        Self { settings, client: OnceCell::new() }
+    }
+
+    async fn client(&self) -> &AwsClient {
+        self.client.get_or_init(|| AwsClient::new(self.settings.clone())).await
+    }
+}
 
 #[async_trait]
 impl AwsAccount for Aws {
     async fn operator(&self) -> Probe<Caller> {
-        self.0.operator().await
+        self.client().await.operator().await
     }
 
     async fn assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Probe<Caller> {
-        self.0.assume(candidate, presented).await
+        self.client().await.assume(candidate, presented).await
     }
 
     async fn bucket_region(&self, candidate: &Candidate) -> Probe<Region> {
-        self.0.bucket_region(candidate).await
+        self.client().await.bucket_region(candidate).await
     }
 
     async fn list(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Level> {
-        self.0.list(candidate, region, prefix).await
+        self.client().await.list(candidate, region, prefix).await
     }
 
     async fn read_small(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectText> {
-        self.0.read_small(candidate, region, key).await
+        self.client().await.read_small(candidate, region, key).await
     }
 
     async fn read_first_byte(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<()> {
-        self.0.read_first_byte(candidate, region, key).await
+        self.client().await.read_first_byte(candidate, region, key).await
     }
 
     async fn open(&self, candidate: &Candidate, region: &Region, part: &PartHead) -> Result<PartStream, Refusal> {
-        self.0.open(candidate, region, part).await
+        self.client().await.open(candidate, region, part).await
     }
 }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     // Two TLS providers are linked; without a default one, the first connection would panic.
     let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     debug_assert!(installed.is_ok(), "nothing installs a provider before main");
-    out::start_log(&args.global);
+    out::start_log(&args);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

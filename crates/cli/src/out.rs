@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Global, LogFormat};
+use crate::args::{Args, Command, LogFormat};
 
 /// Prints data.
 pub fn data(text: &str) {
@@ -37,13 +37,16 @@ pub fn table(header: &[&str]) -> Table {
 }
 
 /// Starts the log, on stderr.
-pub fn start_log(global: &Global) {
-    let filter = EnvFilter::try_new(&global.log).unwrap_or_else(|error| {
-        talk(&format!("warning: the log filter `{}` is not understood ({error}); logging warnings", global.log));
-        EnvFilter::new("warn")
+pub fn start_log(args: &Args) {
+    // A server's log has each answer's id; a command's talk is not drowned by it.
+    let usual = if matches!(args.command, Command::Serve(_)) { "info" } else { "warn" };
+    let asked = args.global.log.as_deref().unwrap_or(usual);
+    let filter = EnvFilter::try_new(asked).unwrap_or_else(|error| {
+        talk(&format!("warning: the log filter `{asked}` is not understood ({error}); logging `{usual}`"));
+        EnvFilter::new(usual)
     });
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match global.log_format {
+    match args.global.log_format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use app::store::Store;
 use app::{App, Settings};
-use aws::{AwsClient, AwsSettings};
+use aws::AwsSettings;
 use billing::names::OrgId;
 use lake::{Lake, LakeSettings};
 
@@ -26,7 +26,7 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
     let store = Store::open(&folder.join("billconnect.db")).await?;
     let lake = Lake::open(&folder.join("lake"), LakeSettings::default())?;
     let settings = AwsSettings { endpoint_url: global.aws_endpoint_url.clone(), ..AwsSettings::default() };
-    let aws = Arc::new(Aws(AwsClient::new(settings).await));
+    let aws = Arc::new(Aws::new(settings));
     Ok(App::new(store, lake, aws, Settings { operator_principal: global.operator_principal.clone() }))
 }
 

@@ -38,6 +38,7 @@ impl Names {
             Field::Account => self.account,
             Field::Bucket => self.bucket,
             Field::Path => self.path,
+            Field::Role => self.role_arn,
             Field::SessionName => self.session_name,
             Field::ExternalId => later.map_or("external id", |later| later.external_id),
             Field::EffectiveFrom => later.map_or("effective from", |later| later.effective_from),
@@ -67,6 +68,7 @@ impl Names {
             (Field::Account, account.and_then(flaw::<AccountId>)),
             (Field::Bucket, bucket.and_then(flaw::<BucketName>)),
             (Field::Path, path.and_then(flaw::<BucketPath>)),
+            (Field::Role, role_arn.and_then(flaw::<RoleArn>)),
             (Field::SessionName, session_name.and_then(flaw::<SessionName>)),
             (Field::EffectiveFrom, effective_from.and_then(flaw::<BillingPeriod>)),
         ];
@@ -74,9 +76,6 @@ impl Names {
             if let Some(flaw) = flaw {
                 fields.refuse(self.of(field), flaw);
             }
-        }
-        if let Some(flaw) = role_arn.and_then(flaw::<RoleArn>) {
-            fields.refuse(self.role_arn, flaw);
         }
         fields.finish()?;
         Err(ApiError::internal("a body without a wrong field was not read"))

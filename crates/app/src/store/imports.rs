@@ -88,24 +88,36 @@ pub struct SeenManifest {
 pub enum ManifestOutcome {
     /// Loaded, or rightly passed over: nothing is left to do while its `ETag` stays.
     Settled,
-    /// Its delivery could not be loaded: the next poll tries again.
+    /// Its delivery can never be loaded as it is: only a new manifest, or somebody who asks for it, has it tried again.
     Failed,
 }
 
 impl Store {
-    /// Notes that a delivery is being read.
+    /// Notes that a delivery is being read. An earlier try of the same delivery that came to nothing is forgotten: its history
+    /// is what became of each delivery, not of each try.
     pub async fn start_import(
         &self,
         (org, connect): (OrgId, &BillConnectId),
         period: BillingPeriod,
         delivery: &DeliveryId,
     ) -> Result<ImportId, StoreError> {
+        let period = period.to_string();
+        let mut transaction = self.pool.begin().await?;
+        let forget = query(
+            "DELETE FROM imports
+             WHERE org_id = $1 AND connect_id = $2 AND period = $3 AND delivery_id = $4 AND status <> 'completed'",
+        );
+        let forget = forget.bind(key(org)).bind(connect.as_ref()).bind(&period).bind(delivery.as_ref());
+        forget.execute(&mut *transaction).await?;
         let insert = query(
             "INSERT INTO imports (org_id, connect_id, period, delivery_id, status, started_at)
              VALUES ($1, $2, $3, $4, 'in-progress', $5) RETURNING id",
         );
-        let insert = insert.bind(key(org)).bind(connect.as_ref()).bind(period.to_string()).bind(delivery.as_ref());
-        Ok(insert.bind(micros(OffsetDateTime::now_utc())).fetch_one(&self.pool).await?.try_get("id")?)
+        let insert = insert.bind(key(org)).bind(connect.as_ref()).bind(&period).bind(delivery.as_ref());
+        let insert = insert.bind(micros(OffsetDateTime::now_utc()));
+        let id = insert.fetch_one(&mut *transaction).await?.try_get("id")?;
+        transaction.commit().await?;
+        Ok(id)
     }
 
     /// Notes how an import of this org ended.

@@ -16,16 +16,20 @@ pub struct Subject<'a> {
     pub candidate: &'a Candidate,
     /// The principal that the trust policy must name.
     pub operator_arn: &'a str,
+    /// When the connection was made, if it was: how long it may wait for its first report counts from here.
+    pub connected_at: Option<OffsetDateTime>,
+    /// When it is judged.
+    pub now: OffsetDateTime,
 }
 
 /// Judges the evidence: one line a check, in the table's order.
-pub fn judge(subject: Subject<'_>, evidence: &Evidence, now: OffsetDateTime) -> Report {
+pub fn judge(subject: Subject<'_>, evidence: &Evidence) -> Report {
     let checks = CHECKS.iter().map(|spec| line(spec.check, subject, evidence)).collect();
     Report {
         candidate: Some(subject.candidate.clone()),
         region: evidence.region.granted().cloned(),
-        waiting: judge_report::is_waiting(evidence),
-        judged_at: now,
+        waiting: judge_report::is_waiting(subject, evidence),
+        judged_at: subject.now,
         checks,
     }
 }
@@ -81,6 +85,7 @@ mod tests {
     use crate::names::SessionName;
     use crate::probe::{Caller, FoundReport, Level, Probe};
 
+    const NOW: OffsetDateTime = datetime!(2026-09-02 0:00 UTC);
     const OPERATOR: &str = "arn:aws:iam::999999999999:user/billconnect";
 
     fn candidate() -> Candidate {
@@ -136,12 +141,17 @@ mod tests {
             region: Probe::Granted("eu-west-1".parse().unwrap()),
             listing: Probe::Granted(Level { objects: vec![], folders: vec!["P/R/".into()] }),
             reports: Probe::Granted(vec![report("R")]),
+            crowded: false,
             first_byte: Probe::Granted("P/R/m/R-00001.csv.gz".into()),
         }
     }
 
     fn judged(candidate: &Candidate, evidence: &Evidence) -> Report {
-        judge(Subject { candidate, operator_arn: OPERATOR }, evidence, datetime!(2026-09-02 0:00 UTC))
+        judged_after(None, candidate, evidence)
+    }
+
+    fn judged_after(connected_at: Option<OffsetDateTime>, candidate: &Candidate, evidence: &Evidence) -> Report {
+        judge(Subject { candidate, operator_arn: OPERATOR, connected_at, now: NOW }, evidence)
     }
 
     /// Changes the good evidence and expects exactly `failing` to fail or be unknown, and nothing to be verified.
@@ -199,6 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn a_role_that_stops_being_assumable_midway_leaves_the_rest_unknown() {
+        let midway = |e: &mut Evidence| {
+            e.listing = denied("sts:AssumeRole");
+            e.first_byte = denied("sts:AssumeRole");
+        };
+        let report = check(midway, Verdict::Unknown, &[Check::BucketListable, Check::BucketReadable]);
+        assert_eq!(report.state(), State::Undecided);
+    }
+
+    #[test]
+    fn a_crowded_path_says_what_to_send() {
+        let crowded = |e: &mut Evidence| {
+            e.reports = Probe::Granted(vec![]);
+            e.crowded = true;
+        };
+        let report = check(crowded, Verdict::Failed, &[Check::ReportFound]);
+        assert!(report.problems()[0].contains("too many folders"), "{report:#?}");
+    }
+
+    #[test]
     fn a_kms_refusal_is_told_from_one_by_s3() {
         let kms = refusal("s3:GetObject", RefusalKind::DeniedByKms);
         let report = check(|e| e.first_byte = kms, Verdict::Failed, &[Check::BucketDecryptable]);
@@ -242,6 +272,10 @@ mod tests {
         let report = judged(&candidate(), &evidence);
         assert_eq!(report.state(), State::Waiting);
         assert!(report.verified(&candidate()).is_some());
+        let day_old = judged_after(Some(NOW - time::Duration::hours(25)), &candidate(), &evidence);
+        assert_eq!(day_old.state(), State::Refused, "AWS delivers within 24 hours: {day_old:#?}");
+        let young = judged_after(Some(NOW - time::Duration::hours(23)), &candidate(), &evidence);
+        assert_eq!(young.state(), State::Waiting);
         let photos = Level { objects: vec![], folders: vec!["P/photos/".into()] };
         let report = check(
             |e| {

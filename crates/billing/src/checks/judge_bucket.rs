@@ -2,7 +2,7 @@
 
 use crate::checks::judge::{Subject, undecided};
 use crate::checks::remedy;
-use crate::checks::report::CheckResult;
+use crate::checks::report::{CheckResult, Verdict};
 use crate::checks::table::Check;
 use crate::probe::{Evidence, Probe, Refusal, RefusalKind};
 
@@ -94,8 +94,13 @@ fn missing(check: Check, subject: Subject<'_>, refusal: &Refusal) -> CheckResult
     if !refusal.kind.is_denial() {
         return undecided(check, refusal);
     }
+    let Some(remedy) = remedy::permission(subject.candidate, &refusal.action) else {
+        // The session ended and the role could not be assumed anew: nothing is known of this permission.
+        let found = "the role stopped being assumable while it was looked at";
+        return CheckResult::new(check, Verdict::Unknown, found).with_refusal(refusal);
+    };
     let found = format!("`{}` on `{}` is denied: {}", refusal.action, refusal.resource, cause(refusal, subject));
-    CheckResult::failed(check, found, remedy::permission(subject.candidate, &refusal.action)).with_refusal(refusal)
+    CheckResult::failed(check, found, remedy).with_refusal(refusal)
 }
 
 /// What AWS's message says of the denial's cause.

@@ -1,5 +1,7 @@
 //! Judges what lies at the path: is there one report, and is it one that is read here.
 
+use time::Duration;
+
 use crate::checks::judge::{Subject, undecided};
 use crate::checks::report::CheckResult;
 use crate::checks::table::Check;
@@ -7,8 +9,16 @@ use crate::layout;
 use crate::manifest::LegacyManifest;
 use crate::probe::{Evidence, FoundReport, Probe};
 
-/// Whether the path is there to be read but AWS has not delivered anything yet.
-pub(super) fn is_waiting(evidence: &Evidence) -> bool {
+/// How long AWS may take to deliver the first report.
+const FIRST_DELIVERY: Duration = Duration::hours(24);
+
+/// Whether the path is there to be read but AWS has not delivered anything yet, and may still do so.
+pub(super) fn is_waiting(subject: Subject<'_>, evidence: &Evidence) -> bool {
+    let may_wait = subject.connected_at.is_none_or(|connected| subject.now - connected < FIRST_DELIVERY);
+    may_wait && is_empty(evidence)
+}
+
+fn is_empty(evidence: &Evidence) -> bool {
     let empty = evidence.listing.granted().is_some_and(|level| {
         level.folders.is_empty() && level.objects.iter().all(|object| layout::is_not_a_bill(&object.key))
     });
@@ -24,9 +34,20 @@ pub(super) fn report_found(subject: Subject<'_>, evidence: &Evidence) -> CheckRe
         Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
     };
     match reports.as_slice() {
-        [] if is_waiting(evidence) => {
-            CheckResult::skipped(check, "nothing is delivered yet: waiting for the first report (AWS takes up to 24 hours)")
+        [] if is_waiting(subject, evidence) => {
+            let found = format!("nothing is delivered at {} yet: waiting for the first report (AWS takes up to 24 hours)", place(subject));
+            CheckResult::skipped(check, found)
         }
+        [] if is_empty(evidence) => {
+            let found = format!("nothing was delivered at {} within 24 hours of connecting", place(subject));
+            let remedy = "compare bucket and path with the report's configuration in Billing and Cost Management, Data Exports";
+            CheckResult::failed(check, found, remedy)
+        }
+        [] if evidence.crowded => CheckResult::failed(
+            check,
+            format!("too many folders lie below {} to look through", place(subject)),
+            "send the path of the report itself, report name included",
+        ),
         [] => CheckResult::failed(check, format!("no manifest below the path; instead: {}", seen(evidence)), check.spec().remediation),
         [report] => one_report(subject, report),
         several => {
@@ -73,6 +94,11 @@ pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) 
         ),
         Err(error) => CheckResult::failed(check, error.to_string(), check.spec().remediation),
     }
+}
+
+/// The bucket and path, for people.
+fn place(subject: Subject<'_>) -> String {
+    format!("`s3://{}/{}`", subject.candidate.bucket, subject.candidate.path)
 }
 
 /// What lies at the path instead of a report, for people.

@@ -12,14 +12,11 @@ pub(crate) fn trust(candidate: &Candidate, operator_arn: &str) -> String {
     )
 }
 
-/// The statement that grants `action`, with where to paste it.
-pub(crate) fn permission(candidate: &Candidate, action: &str) -> String {
-    let statement = PUBLISHED
-        .iter()
-        .find(|statement| statement.actions.contains(&action))
-        .expect("only published actions are asked for");
+/// The published statement that grants `action`, with where to paste it; `None` where no statement does.
+pub(crate) fn permission(candidate: &Candidate, action: &str) -> Option<String> {
+    let statement = PUBLISHED.iter().find(|statement| statement.actions.contains(&action))?;
     let json = policy::statement_json(statement, candidate.partition(), &candidate.bucket);
-    format!("add this statement to the permission policy of the role `{}`:\n{json:#}", candidate.role.name())
+    Some(format!("add this statement to the permission policy of the role `{}`:\n{json:#}", candidate.role.name()))
 }
 
 /// The statement that the key's policy needs.

@@ -153,6 +153,12 @@ impl Report {
         self.region.as_ref()
     }
 
+    /// What the connection waits for, as a short sentence, if it waits.
+    pub fn waits_for(&self) -> Option<String> {
+        let line = self.checks.iter().find(|line| line.check == Check::ReportFound);
+        line.filter(|_| self.state() == State::Waiting).map(|line| format!("{}: {}", line.check, line.found))
+    }
+
     /// The lines that keep the connection from being verified, as short sentences.
     pub fn problems(&self) -> Vec<String> {
         let stands_in_the_way = |line: &&CheckResult| {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use app::connect::ConnectRequest;
+use app::connect::{ConnectError, ConnectRequest, Field};
 use billing::checks::{Report, State, Verdict};
 use billing::connection::Origin;
 use billing::names::{BillConnectId, OrgId};
@@ -42,7 +42,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     world::require_org(&app, args.org).await?;
     let report = match &args.connect {
         Some(id) => app.validation(args.org, id).await?.report,
-        None => app.dry_run(&request(&args)).await?,
+        None => app.dry_run(&request(&args)).await.map_err(named)?,
     };
     if args.json {
         out::json(&report)?;
@@ -65,6 +65,20 @@ fn request(args: &Args) -> ConnectRequest {
         effective_from: None,
         origin: Origin::Finops,
     }
+}
+
+/// The error with the flag of each wrong field.
+fn named(error: ConnectError) -> anyhow::Error {
+    let ConnectError::Invalid(fields) = &error else { return error.into() };
+    let flag = |field: Field| match field {
+        Field::Account => "--account",
+        Field::Bucket => "--bucket",
+        Field::Path => "--path",
+        Field::Role => "--role-arn",
+        Field::SessionName | Field::ExternalId | Field::EffectiveFrom => "the request",
+    };
+    let lines: Vec<String> = fields.iter().map(|wrong| format!("{}: {}", flag(wrong.field), wrong.message)).collect();
+    anyhow::anyhow!("{}", lines.join("\n       "))
 }
 
 fn show(report: &Report) {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use app::discover::Scope;
 use app::ingest::{Ingested, Loaded};
 use billing::names::{BillConnectId, OrgId};
 use serde_json::{Value, json};
@@ -32,17 +33,28 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         None => app.bill_connects(args.org).await?,
     };
     if connects.is_empty() {
+        if args.json {
+            out::json(&json!([]))?;
+        }
         out::talk("the org has no bill connects yet; `billconnect setup aws` prints the request that makes one");
+        return Ok(ExitCode::SUCCESS);
     }
     let bars = Bars::default();
-    let mut done = Vec::new();
+    let (mut done, mut failed) = (Vec::new(), false);
     for connect in &connects {
-        done.extend(app.refresh(connect, &bars).await?);
+        match app.refresh(connect, Scope::FailedToo, &bars).await {
+            Ok(months) => done.extend(months),
+            // One connection that fails keeps no other back.
+            Err(error) => {
+                out::talk(&format!("error: {}: {error}", connect.candidate.id()));
+                failed = true;
+            }
+        }
     }
-    let failed = done.iter().any(|month| month.outcome.is_err());
+    failed |= done.iter().any(|month| month.outcome.is_err());
     if args.json {
         out::json(&done.iter().map(to_json).collect::<Vec<_>>())?;
-    } else if done.is_empty() {
+    } else if done.is_empty() && !failed {
         out::talk("nothing new: every month is up to date");
     } else {
         done.iter().for_each(|month| out::data(&line(month)));

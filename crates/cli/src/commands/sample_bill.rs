@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use billing::bucket::BucketName;
+use billing::names::AccountId;
 use billing::period::BillingPeriod;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -39,10 +41,10 @@ pub struct Args {
     mode: Delivery,
     /// The payer account.
     #[arg(long, default_value = "123456789012")]
-    payer: String,
+    payer: AccountId,
     /// The bucket that the manifests name.
     #[arg(long, default_value = "example-billing")]
-    bucket: String,
+    bucket: BucketName,
     /// The path in the bucket.
     #[arg(long, default_value = "billing/cur")]
     path: String,
@@ -72,11 +74,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         report_name: args.report,
         path_prefix: args.path,
-        payer_account: args.payer,
-        bucket: args.bucket,
+        payer_account: args.payer.into(),
+        bucket: args.bucket.into(),
     };
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} rows {eta}")?;
-    let bar = ProgressBar::new(args.rows * u64::from(args.months)).with_style(style);
+    let bar = ProgressBar::new(args.rows.saturating_mul(args.months.into())).with_style(style);
     let totals = sample::write(&spec, &args.out, &mut |progress| bar.set_position(progress.rows))?;
     bar.finish_and_clear();
     let rows = money::thousands(totals.overall.sums.rows.into());

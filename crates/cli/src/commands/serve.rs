@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use app::ingest::Unwatched;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,11 +35,14 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     out::talk(&format!("listening on http://{}", listener.local_addr()?));
     let router = api::router(Arc::clone(&app), api::HttpSettings::default());
     // A task of its own: what an ingest computes must not keep the next connection waiting.
-    let polling = tokio::spawn(async move { app.poll(args.poll_interval, &Unwatched).await });
-    let served = api::serve(listener, router, stopped()).await;
+    let mut polling = tokio::spawn(async move { app.poll(args.poll_interval).await });
+    tokio::select! {
+        served = api::serve(listener, router, stopped()) => served?,
+        // A server that no longer reads bills is worse than one that is restarted.
+        ended = &mut polling => anyhow::bail!("the poll ended by itself: {ended:?}"),
+    }
     // An ingest that is cut off here is one that a crash cuts off: its month stays, and the next start reads it again.
     polling.abort();
-    served?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -96,6 +96,8 @@ fn connect_request(args: &Args, partition: Partition) -> String {
         "aws_bucket_path": args.path,
         "aws_sts_role_arn": format!("arn:{partition}:iam::<payer account id>:role/<role name>"),
     });
+    // The shell's single quotes hold everything but themselves.
+    let body = body.to_string().replace('\'', r"'\''");
     let (host, org) = (&args.host, args.org);
     format!(
         "curl -X POST -H \"Authorization: Bearer <token>\" {host}/api/onboarding/orgs/{org}/bill_connects/aws/iam_role \\\n  -d '{body}'"

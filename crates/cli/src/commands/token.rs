@@ -67,6 +67,10 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
                 out::json(&shown.collect::<Vec<_>>())?;
                 return Ok(ExitCode::SUCCESS);
             }
+            if tokens.is_empty() {
+                out::talk(&format!("no tokens yet; next: billconnect token create --org {org}"));
+                return Ok(ExitCode::SUCCESS);
+            }
             let mut table = out::table(&["token", "role", "made", "last used", "revoked"]);
             let day = |at: Option<time::OffsetDateTime>| at.map_or("–".to_owned(), |at| at.date().to_string());
             for token in tokens {
