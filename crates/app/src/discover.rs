@@ -94,7 +94,8 @@ impl App {
             Probe::NotAsked(why) => return Err(AppError::Invalid(why.to_owned())),
         };
         let manifest = acceptable(place, (report, period), &text)?;
-        let parts = pin(place, (&manifest, text.head.modified), level).await?;
+        // Times of listings on both sides: a read tells whole seconds only, and would make the manifest seem older than its parts.
+        let parts = pin(place, (&manifest, head.modified), level).await?;
         Ok(DeliveryHead {
             connect: place.candidate.id(),
             payer: place.candidate.account.clone(),
