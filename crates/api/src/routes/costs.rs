@@ -3,6 +3,9 @@
 use axum::Json;
 use billing::cost_query::{CostAnswer, CostQuery, Dimension, Metric};
 use billing::money::Amount;
+use billing::names::BillConnectId;
+use billing::period::BillingPeriod;
+use billing::receipt::PublishedMonth;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -17,6 +20,31 @@ pub(crate) struct AnswerView {
     rows: Vec<RowView>,
     #[serde(rename = "rowsTruncated")]
     truncated: bool,
+    /// Clients that know the public contract only expect no more than the above where there is nothing to name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deliveries: Vec<DeliveryView>,
+}
+
+/// A delivery that the rows come from: a month of a bill connect, and how settled it is.
+#[derive(Debug, Serialize)]
+struct DeliveryView {
+    bill_connect_id: BillConnectId,
+    billing_period: BillingPeriod,
+    delivery_id: String,
+    made_at: String,
+    status: &'static str,
+}
+
+impl From<PublishedMonth> for DeliveryView {
+    fn from(month: PublishedMonth) -> Self {
+        Self {
+            bill_connect_id: month.connect,
+            billing_period: month.period,
+            delivery_id: month.delivery_id.to_string(),
+            made_at: stamp(month.made_at),
+            status: month.status.name(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -47,7 +75,8 @@ impl AnswerView {
             dimensions: Pairs(question.dimensions.iter().map(Dimension::id).zip(row.dimensions).collect()),
             metrics: Pairs(question.metrics.iter().map(|metric| metric.id()).zip(row.metrics).collect()),
         });
-        Self { rows: rows.collect(), truncated: answer.truncated }
+        let deliveries = answer.deliveries.into_iter().map(DeliveryView::from).collect();
+        Self { rows: rows.collect(), truncated: answer.truncated, deliveries }
     }
 }
 
@@ -94,13 +123,14 @@ pub(crate) async fn metrics(_viewer: Viewer) -> Json<MetricsView> {
 #[cfg(test)]
 mod tests {
     use billing::cost_query::{CostRow, Granularity, PeriodType};
+    use billing::delivery::DeliveryId;
+    use billing::receipt::MonthStatus;
     use time::macros::datetime;
 
     use super::*;
 
-    #[test]
-    fn rows_leave_with_every_digit_in_the_order_asked_for() {
-        let question = CostQuery {
+    fn question() -> CostQuery {
+        CostQuery {
             metrics: vec![Metric::CostNonamortizedUnblended, Metric::ListPriceAmortized],
             dimensions: vec![Dimension::Service, Dimension::Category],
             from: datetime!(2026-10-01 0:00 UTC),
@@ -110,7 +140,12 @@ mod tests {
             filter: None,
             limit: None,
             connects: None,
-        };
+        }
+    }
+
+    #[test]
+    fn rows_leave_with_every_digit_in_the_order_asked_for() {
+        let question = question();
         let row = CostRow {
             timestamp: question.from,
             dimensions: vec!["AmazonEC2".into(), "None".into()],
@@ -124,5 +159,24 @@ mod tests {
             r#""list_price_amortized_adj":0}}],"rowsTruncated":true}"#
         );
         assert_eq!(text, expected);
+    }
+    #[test]
+    fn an_answer_names_its_deliveries() {
+        let delivery_id = DeliveryId::of("20261103T000000Z", &[]);
+        let month = PublishedMonth {
+            connect: "aws-123456789012".parse().unwrap(),
+            period: "2026-10".parse().unwrap(),
+            delivery_id: delivery_id.clone(),
+            made_at: datetime!(2026-11-03 12:00:00.5 UTC),
+            published_at: datetime!(2026-11-03 13:00 UTC),
+            charges: 2,
+            status: MonthStatus::Final,
+        };
+        let answer = CostAnswer { rows: Vec::new(), truncated: false, deliveries: vec![month] };
+        let expected = serde_json::json!([{
+            "bill_connect_id": "aws-123456789012", "billing_period": "2026-10", "delivery_id": delivery_id.to_string(),
+            "made_at": "2026-11-03T12:00:00Z", "status": "final"
+        }]);
+        assert_eq!(serde_json::to_value(AnswerView::of(&question(), answer)).unwrap()["deliveries"], expected);
     }
 }
