@@ -46,7 +46,7 @@ $(KIT): kit/requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-$(TESTS): crates/cli/tests/it/requirements.txt
+$(TESTS): crates/cli/tests/it/requirements.txt kit/requirements.txt
 	@$(PYTHON) -c '$(NEWER)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the tests need ($<) into $(VENV) …" >&2

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-HOST = "127.0.0.1"
 READY_WITHIN_SECONDS = 60
 
 
@@ -57,27 +56,25 @@ class Product:
         return exact(self.run(*arguments, "--json"))
 
     def serve(self, log: Path) -> Server:
-        """Starts the server on a free port."""
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            address = f"{HOST}:{probe.getsockname()[1]}"
-        command = [str(self.binary), "--data", str(self.data), "serve", "--listen", address, "--poll-interval", "2s"]
+        """Starts the server on a free port, which it says itself."""
+        serve = ["serve", "--listen", "127.0.0.1:0", "--poll-interval", "2s"]
+        command = [str(self.binary), "--data", str(self.data), *serve]
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=self._environment, stdout=out, stderr=subprocess.STDOUT)
-        return Server(process, f"http://{address}", log)
+        return Server(process, log)
 
 
 class Server:
-    """A running server; a context that ends with it."""
+    """A running server; a context that ends with it. Inside, `url` is where it answers."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-        self.url = url
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.url = ""
         self._process = process
         self._log = log
 
     def __enter__(self) -> Server:
         try:
-            self._wait_until_ready()
+            self.url = self._announced()
         except BaseException:
             self.stop()
             raise
@@ -107,17 +104,15 @@ class Server:
         self._process.wait()
         self.check()
 
-    def _wait_until_ready(self) -> None:
-        host, port = self.url.removeprefix("http://").split(":")
+    def _announced(self) -> str:
+        """Where it says that it answers."""
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            try:
-                with socket.create_connection((host, int(port)), timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise ProductError(f"the server did not listen on {self.url} within {READY_WITHIN_SECONDS} s")
+            if found := re.search(r"^listening on (\S+)$", self._log.read_text(errors="replace"), re.MULTILINE):
+                return found[1]
+            time.sleep(0.05)
+        raise ProductError(f"the server did not say where it listens within {READY_WITHIN_SECONDS} s; see {self._log}")
 
 
 def curl(*arguments: str) -> tuple[int, str]:

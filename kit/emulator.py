@@ -1,26 +1,29 @@
-"""The AWS emulator: started for a demo, a bench or a test on a free port of this machine, and gone when they are.
+"""The AWS emulator: started for a demo, a bench or the tests on a free port of this machine, and gone when they are.
 
     with Emulator() as aws:
         ... aws.endpoint ...
 
-`python kit/emulator.py [port]` runs one until Ctrl-C.
+`python kit/emulator.py [port]` runs one until Ctrl-C; `python kit/emulator.py --until-stdin-ends` one that ends with whoever
+holds its standard input. Both print where they listen. Signatures, trust and permission policies are MiniStack's; one thing
+that AWS enforces and MiniStack 1.5 does not is added here: the expected owner of a bucket.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+from typing import Any
 
 HOST = "127.0.0.1"
 READY_WITHIN_SECONDS = 60
-# How an emulator knows that it is a child: see `_serve`.
+# How an emulator knows that it is a child.
 CHILD = "--until-stdin-ends"
 
 
@@ -29,28 +32,26 @@ class EmulatorError(RuntimeError):
 
 
 class Emulator:
-    """A running emulator that checks signatures, trust policies and permissions as AWS does."""
+    """A running emulator that checks signatures, trust policies and permissions as AWS does. What it prints goes to `log`."""
 
-    def __init__(self, log: Path | None = None) -> None:
+    def __init__(self, log: Path) -> None:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
 
     def __enter__(self) -> Emulator:
-        port = free_port()
-        self.endpoint = f"http://{HOST}:{port}"
-        with open(self._log or os.devnull, "wb") as out:
+        with self._log.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).resolve()), CHILD, str(port)],
+                [sys.executable, str(Path(__file__).resolve()), CHILD],
+                # The child ends when this pipe does, however this process dies.
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=_environment(port),
                 # Ctrl-C in a terminal goes to the whole group; the parent decides when the emulator ends.
                 start_new_session=True,
             )
         try:
-            self._wait_until_ready()
+            self.endpoint = self._announced(self._process)
         except BaseException:
             self.stop()
             raise
@@ -73,60 +74,70 @@ class Emulator:
         if process.stdin:
             process.stdin.close()
 
-    def _wait_until_ready(self) -> None:
+    def _announced(self, process: subprocess.Popen[bytes]) -> str:
+        """Where it says that it listens. From then on a request is answered, if only once the server is up."""
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                raise EmulatorError(f"the AWS emulator ended while starting: {self._last_words()}")
-            try:
-                with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        raise EmulatorError(f"the AWS emulator was not ready after {READY_WITHIN_SECONDS} s: {self._last_words()}")
-
-    def _last_words(self) -> str:
-        if self._log is None:
-            return "nothing was kept; give it a log file"
-        return self._log.read_text(errors="replace")[-2000:]
+            said = self._log.read_text(errors="replace")
+            if found := re.search(r"^AWS_ENDPOINT_URL=(\S+)$", said, re.MULTILINE):
+                return found[1]
+            if process.poll() is not None:
+                raise EmulatorError(f"the AWS emulator ended while starting: {said[-2000:]}")
+            time.sleep(0.1)
+        raise EmulatorError(f"the AWS emulator was not ready after {READY_WITHIN_SECONDS} s; see {self._log}")
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def serve(port: int) -> None:
+    """Runs the emulator in this process, on a free port where `port` is 0."""
+    # It takes `AWS_ACCESS_KEY_ID` for an administrator of every account, and other variables for its own settings.
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_"))]:
+        del os.environ[name]
+    # The socket listens before the server is up, so that nobody else takes the port and no request is refused meanwhile.
+    listener = socket.create_server((HOST, port), backlog=1024)
+    port = listener.getsockname()[1]
+    os.environ.update(AUTH="true", BIND_HOST=HOST, GATEWAY_PORT=str(port), LOG_LEVEL="ERROR")
+
+    # Only now: MiniStack reads its settings when it is imported.
+    from hypercorn.asyncio import serve as answer
+    from hypercorn.config import Config
+    from ministack import app
+
+    expect_bucket_owner(app.SERVICE_HANDLERS)
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.loglevel = "ERROR"
+    config.keep_alive_timeout = 75
+    print(f"AWS_ENDPOINT_URL=http://{HOST}:{port}", flush=True)
+    asyncio.run(answer(app.app, config))
 
 
-def _environment(port: int) -> dict[str, str]:
-    # Without BIND_HOST it would listen on every interface. The caller's own AWS settings are none of its business.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {"AUTH": "true", "BIND_HOST": HOST, "GATEWAY_PORT": str(port), "LOG_LEVEL": "WARNING"}
+def expect_bucket_owner(handlers: dict[str, Any]) -> None:
+    """AWS refuses a request whose `x-amz-expected-bucket-owner` is not the bucket's owner, after all other permissions."""
+    from ministack.services import s3
+
+    ask = handlers["s3"]
+
+    async def handler(method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]) -> Any:
+        expected = headers.get("x-amz-expected-bucket-owner")
+        bucket, _ = s3._parse_bucket_key(path, headers)
+        owner = s3._bucket_owner_account(bucket)
+        if expected and owner and expected != owner:
+            return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}")
+        return await ask(method, path, headers, body, query_params)
+
+    handlers["s3"] = handler
 
 
-def _serve(port: int, die_with_parent: bool) -> None:
-    """Runs the emulator in this process."""
-    if die_with_parent:
-        # The parent holds the other end: however it dies, the pipe ends with it.
-        threading.Thread(target=_exit_when_stdin_ends, daemon=True).start()
-    os.environ.update(_environment(port))
-    sys.argv = ["ministack"]
-    from ministack.app import main  # After the environment: it is read on import.
-
-    main()
-
-
-def _exit_when_stdin_ends() -> None:
+def exit_when_stdin_ends() -> None:
+    """The parent holds the other end: however it dies, the pipe ends with it."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(0)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [CHILD]:
-        _serve(int(sys.argv[2]), die_with_parent=True)
+    if sys.argv[1:] == [CHILD]:
+        threading.Thread(target=exit_when_stdin_ends, daemon=True).start()
+        serve(0)
     else:
-        chosen = int(sys.argv[1]) if len(sys.argv) > 1 else free_port()
-        print(f"export AWS_ENDPOINT_URL=http://{HOST}:{chosen}", flush=True)
-        _serve(chosen, die_with_parent=False)
+        serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0)

@@ -19,20 +19,21 @@ struct Emulator {
 
 impl Emulator {
     fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kit/emulator.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kit/emulator.py");
         let python = python();
         let mut child = Command::new(&python)
             .arg(script)
+            .arg("--until-stdin-ends")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("`{}` does not start ({error}): {SETUP}", python.display()));
-        let mut port = String::new();
+        let mut said = String::new();
         let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut port).expect("its output is text");
-        let port: u16 =
-            port.trim().parse().unwrap_or_else(|_| panic!("the emulator said no port but `{port}`: {SETUP}"));
-        Self { url: format!("http://127.0.0.1:{port}"), _child: child }
+        BufReader::new(stdout).read_line(&mut said).expect("its output is text");
+        let url = said.trim().strip_prefix("AWS_ENDPOINT_URL=");
+        let url = url.unwrap_or_else(|| panic!("the emulator said not where it listens but `{said}`: {SETUP}"));
+        Self { url: url.to_owned(), _child: child }
     }
 }
 
