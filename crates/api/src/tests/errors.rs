@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use futures::stream;
 
 use super::*;
@@ -65,24 +65,29 @@ async fn a_body_that_does_not_come_is_408_and_one_that_breaks_off_400() {
     api.send(api.request("POST", &path, &api.admin).body(never).unwrap()).await.error(408, "request_timeout");
 }
 
+/// The answer of a handler behind the guard.
+async fn guarded(api: &Api, handler: MethodRouter) -> Answer {
+    let http = Http::new(api.app.clone(), api.settings);
+    let router = Router::new().route("/", handler).layer(from_fn_with_state(http, crate::guard::guard));
+    let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+    Answer { status: parts.status, headers: parts.headers, text }
+}
+
 #[tokio::test]
 async fn an_answer_that_takes_too_long_is_504() {
     let mut api = Api::new().await;
+    // No time at all, for a handler that never answers.
     api.settings.answer_within = Duration::ZERO;
-    api.get(FIRST).await.error(504, "gateway_timeout");
+    guarded(&api, get(std::future::pending::<()>)).await.error(504, "gateway_timeout");
 }
 
 #[tokio::test]
 async fn a_panic_is_500_and_keeps_its_words() {
     let api = Api::new().await;
-    let http = Http::new(api.app.clone(), api.settings);
     let org = api.org.number();
-    let panics = get(move || async move { assert_eq!(org, 0, "secret words") });
-    let router = Router::new().route("/", panics).layer(from_fn_with_state(http, crate::guard::guard));
-    let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
-    let answer = Answer { status: parts.status, headers: parts.headers, text };
+    let answer = guarded(&api, get(move || async move { assert_eq!(org, 0, "secret words") })).await;
     answer.error(500, "internal_error");
     assert!(!answer.text.contains("secret"), "{}", answer.text);
 }
