@@ -16,7 +16,28 @@ use crate::{App, Key};
 /// How many connections are looked at side by side. What they read shares the places for parts.
 const CONNECTIONS_AT_ONCE: usize = 8;
 
+/// How often the lake is swept of what ingests left behind that never came to publish.
+const SWEEP_EVERY: Duration = Duration::from_hours(24);
+
+/// How old a file must be to be swept: longer than any ingest takes.
+const SWEPT_AFTER: Duration = Duration::from_hours(24);
+
 impl App {
+    /// Removes from every org's lake what ingests left behind that never came to publish.
+    async fn sweep(&self) {
+        let orgs = self.store.orgs().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the orgs to sweep can't be listed");
+            Vec::new()
+        });
+        for org in orgs {
+            match self.lake.org(org.id).sweep(SWEPT_AFTER).await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(org = %org.id, swept, "files that were never published are removed"),
+                Err(error) => tracing::warn!(org = %org.id, %error, "the lake could not be swept"),
+            }
+        }
+    }
+
     /// Polls until the future is dropped: at every `interval`, and at once when a connection is made.
     ///
     /// A connection that takes long keeps no other waiting, and none is looked at twice at once.
@@ -26,11 +47,16 @@ impl App {
         let mut running = FuturesUnordered::new();
         let mut due = tokio::time::interval(interval);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
                 _ = due.tick() => known.clear(),
                 // Somebody has connected: only who is new is looked at out of turn.
                 () = self.wake.notified() => {}
+                _ = sweep.tick() => {
+                    self.sweep().await;
+                    continue;
+                }
                 Some(done) = running.next() => {
                     busy.remove(&done);
                     continue;

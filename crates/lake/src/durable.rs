@@ -53,12 +53,18 @@ fn flush_folder_of(path: &FsPath) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
+/// Makes the folder of `path` and flushes the name of each folder that was made on the way.
+fn make_folder_of(path: &FsPath) -> io::Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let made: Vec<&FsPath> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    made.into_iter().rev().try_for_each(flush_folder_of)
+}
+
 /// A new file beside `path`. Its name ends in `#` and a number, which the listing of a folder leaves out.
 fn create_beside(path: &FsPath) -> io::Result<(File, PathBuf)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
+    make_folder_of(path)?;
     loop {
         let mut beside = path.as_os_str().to_owned();
         // The process id keeps two processes over one folder from stealing each other's names.
@@ -78,7 +84,12 @@ fn put(path: &FsPath, payload: &PutPayload, mode: &PutMode) -> Result<()> {
     let named = written.and_then(|()| match mode {
         PutMode::Overwrite => std::fs::rename(&beside, path),
         // A link fails where the name is taken, and that is what decides between two writers of one version.
-        _ => std::fs::hard_link(&beside, path).and_then(|()| std::fs::remove_file(&beside)),
+        _ => std::fs::hard_link(&beside, path).map(|()| {
+            // The file has its name, so it is written; a second name that stays is for the next sweep.
+            if let Err(error) = std::fs::remove_file(&beside) {
+                tracing::warn!(path = %beside.display(), %error, "a half-written file's name was left for the next sweep");
+            }
+        }),
     });
     match named {
         Ok(()) => flush_folder_of(path).map_err(storage),
@@ -139,6 +150,8 @@ impl ObjectStore for DurableFolder {
     // Readers get whole files only: parts are written beside the name, which the file gets when it is complete.
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let path = self.inner.path_to_filesystem(location)?;
+        let made = path.clone();
+        on_disk(move || make_folder_of(&made).map_err(storage)).await?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;
         Ok(Box::new(DurableUpload { inner, path }))
     }

@@ -19,12 +19,14 @@ pub enum LakeError {
     #[error(transparent)]
     Ingest(#[from] IngestError),
     /// Files and lake don't agree.
-    #[error("`{connect}` `{period}` is not published: {source}")]
+    #[error("`{connect}` `{period}` is not published: what was read of the files that manifest `{manifest}` lists: {source}")]
     Disagreement {
         /// The connection.
         connect: BillConnectId,
         /// The month.
         period: BillingPeriod,
+        /// The key of the delivery's manifest.
+        manifest: String,
         /// Where they don't agree.
         source: Disagreement,
     },

@@ -82,8 +82,8 @@ impl Staging {
             unmapped_columns: totals.unmapped_columns,
             status_before: self.status_before,
         };
-        let Month { connect, period } = self.month.clone();
-        let disagreement = |source| LakeError::Disagreement { connect, period, source };
+        let (Month { connect, period }, manifest) = (self.month.clone(), self.head.manifest_key.clone());
+        let disagreement = |source| LakeError::Disagreement { connect, period, manifest, source };
         Ok((reconcile(read, &lake, OffsetDateTime::now_utc()).map_err(disagreement)?, files))
     }
 
@@ -318,6 +318,7 @@ mod tests {
         tamper(&staging, column, change);
         let error = staging.reconcile().await.unwrap_err();
         assert!(matches!(error, LakeError::Disagreement { .. }), "{error}");
+        assert!(error.to_string().contains("`R-Manifest.json`"), "the delivery's manifest is named: {error}");
         (test, error.to_string())
     }
 
