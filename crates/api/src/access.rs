@@ -15,7 +15,7 @@ use app::{App, AppError};
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use billing::connection::{BillConnect, Origin};
+use billing::connection::BillConnect;
 use billing::cost_query::{CostAnswer, CostQuery};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
@@ -117,11 +117,11 @@ pub(crate) struct RoleBody {
 
 impl Admin {
     /// Connects a role to the org of the token; the body has no say in whose it becomes.
-    pub(crate) async fn connect(&self, body: RoleBody, origin: Origin) -> Result<BillConnect, ConnectError> {
+    pub(crate) async fn connect(&self, body: RoleBody) -> Result<BillConnect, ConnectError> {
         let RoleBody { account, bucket, path, role_arn, session_name, external_id, effective_from } = body;
         let org = self.0.org;
         let request =
-            ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from, origin };
+            ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from };
         self.0.app.connect(request).await
     }
 }

@@ -43,7 +43,6 @@ CREATE TABLE bill_connects (
     session_name   TEXT    NOT NULL,
     effective_from TEXT,
     region         TEXT    NOT NULL,
-    origin         TEXT    NOT NULL CHECK (origin IN ('optima', 'finops')),
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
     PRIMARY KEY (org_id, id)

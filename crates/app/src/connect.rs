@@ -1,7 +1,7 @@
 //! The step `connect`: from what a customer sends to a stored connection, or to everything that has to be mended.
 
 use billing::checks::{Report, State, refuse_malformed_role};
-use billing::connection::{BillConnect, Candidate, Origin};
+use billing::connection::{BillConnect, Candidate};
 use billing::names::{BillConnectId, NameError, OrgId, SessionName};
 use time::OffsetDateTime;
 
@@ -28,8 +28,6 @@ pub struct ConnectRequest {
     pub external_id: Option<String>,
     /// The first month to read, `YYYY-MM`.
     pub effective_from: Option<String>,
-    /// Which generation of the API it came in by.
-    pub origin: Origin,
 }
 
 /// A field of a request, whatever the API generation calls it.
@@ -77,7 +75,7 @@ pub enum ConnectError {
 impl App {
     /// Proves the connection and stores it; it is read from soon after.
     pub async fn connect(&self, request: ConnectRequest) -> Result<BillConnect, ConnectError> {
-        let (origin, candidate) = (request.origin, candidate(&request)?);
+        let candidate = candidate(&request)?;
         let taken = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
         if taken.is_some() {
             return Err(ConnectError::Conflict(candidate.id()));
@@ -86,7 +84,7 @@ impl App {
         let connect = match (report.state(), report.region().cloned()) {
             (State::Verified | State::Waiting, Some(region)) => {
                 let now = OffsetDateTime::now_utc();
-                BillConnect { candidate, region, origin, created_at: now, updated_at: now }
+                BillConnect { candidate, region, created_at: now, updated_at: now }
             }
             (State::Refused, _) => return Err(ConnectError::Refused(Box::new(report))),
             _ => return Err(ConnectError::Undecided(Box::new(report))),
@@ -172,7 +170,6 @@ mod tests {
             session_name: None,
             external_id: None,
             effective_from: Some("2026-01".into()),
-            origin: Origin::Optima,
         }
     }
 

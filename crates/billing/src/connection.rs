@@ -74,24 +74,12 @@ pub struct BillConnect {
     pub candidate: Candidate,
     /// The bucket's region, as found.
     pub region: Region,
-    /// Which generation of the API it came in by.
-    pub origin: Origin,
     /// When it was first stored.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When its configuration last changed.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
-}
-
-/// Which generation of the onboarding API a connection came in by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// `/api/onboarding`.
-    Optima,
-    /// `/finops-onboarding/v1`, and the command line.
-    Finops,
 }
 
 /// A connection that passed its checks. Only a passing report makes one, and only this can be read from.

@@ -45,12 +45,6 @@ fn month_folder(name: &str) -> Option<BillingPeriod> {
     BillingPeriod::new(start[..4].parse().ok()?, start[4..6].parse().ok()?)
 }
 
-/// The folder name of a month in a legacy report.
-pub fn month_folder_name(period: BillingPeriod) -> String {
-    let end = period.end();
-    format!("{:04}{:02}01-{:04}{:02}01", period.year(), period.month(), end.year(), u8::from(end.month()))
-}
-
 /// The report's name: the last segment of its folder, or of the path where the report lies at the bucket's root.
 pub fn report_name(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
@@ -95,12 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn month_folders_round_trip() {
-        for month in ["2026-09", "2026-12", "2024-02"] {
-            let period: BillingPeriod = month.parse().unwrap();
-            assert_eq!(month_folder(&month_folder_name(period)), Some(period));
+    fn month_folders_end_on_the_day_after_or_the_last_day() {
+        let month = |name: &str| month_folder(name).map(|period| period.to_string());
+        assert_eq!(month("20261201-20270101").as_deref(), Some("2026-12"));
+        assert_eq!(month("20240201-20240229").as_deref(), Some("2024-02"));
+        for wrong in ["20261301-20270101", "20261215-20270101", "2026-12", "２０261201-20270101"] {
+            assert_eq!(month(wrong), None, "{wrong}");
         }
-        assert_eq!(month_folder_name("2026-12".parse().unwrap()), "20261201-20270101");
     }
 
     #[test]

@@ -33,7 +33,6 @@ struct Span {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
-    assembly_id: String,
     account: String,
     columns: Vec<Column>,
     #[serde(default)]
@@ -49,8 +48,6 @@ struct Wire {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyManifest {
     key: String,
-    /// AWS's id of this assembly of the report.
-    pub assembly_id: String,
     /// The payer account.
     pub account: String,
     /// The columns, in the files' order.
@@ -81,7 +78,6 @@ impl LegacyManifest {
         let report_keys = wire.report_keys.iter().map(|key| key.trim_start_matches('/').to_owned()).collect();
         Ok(Self {
             key: key.to_owned(),
-            assembly_id: wire.assembly_id,
             account: wire.account,
             columns: wire.columns,
             compression: wire.compression,

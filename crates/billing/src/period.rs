@@ -23,12 +23,6 @@ impl BillingPeriod {
         (1..=12).contains(&month).then_some(Self { year, month })
     }
 
-    /// The period that holds this instant.
-    pub fn of(instant: OffsetDateTime) -> Option<Self> {
-        let instant = instant.to_offset(time::UtcOffset::UTC);
-        Self::new(instant.year(), u8::from(instant.month()))
-    }
-
     /// The calendar year.
     pub fn year(self) -> i32 {
         i32::from(self.year)
@@ -111,7 +105,6 @@ mod tests {
         assert_eq!(period.start(), datetime!(2026-12-01 0:00 UTC));
         assert_eq!(period.end(), datetime!(2027-01-01 0:00 UTC));
         assert_eq!(period.next().to_string(), "2027-01");
-        assert_eq!(BillingPeriod::of(datetime!(2026-12-31 23:30 -2)).unwrap().to_string(), "2027-01");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use app::query::Validation;
 use axum::Json;
 use axum::http::StatusCode;
-use billing::connection::{BillConnect, Origin};
+use billing::connection::BillConnect;
 use billing::names::{BillConnectId, OrgId};
 use serde::Serialize;
 
@@ -103,7 +103,7 @@ pub(crate) async fn validate(viewer: Viewer) -> Result<Json<Vec<ValidationView>>
 /// `POST /bill_connects/aws/iam_role`
 pub(crate) async fn connect_role(admin: Admin, body: JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
     let body = NAMES.read(&body)?;
-    let connect = admin.connect(body, Origin::Optima).await;
+    let connect = admin.connect(body).await;
     let connect = connect.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
     Ok((StatusCode::CREATED, Json(connect.into())))
 }

@@ -3,7 +3,7 @@
 use app::query::Validation;
 use axum::Json;
 use axum::http::StatusCode;
-use billing::connection::{BillConnect, Origin};
+use billing::connection::BillConnect;
 use billing::names::BillConnectId;
 use serde::Serialize;
 
@@ -135,7 +135,7 @@ pub(crate) async fn validation(viewer: Viewer, ConnectId(id): ConnectId) -> Resu
 /// `POST /bill-connects/aws/iam-role`
 pub(crate) async fn connect_role(admin: Admin, body: JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
     let body = NAMES.read(&body)?;
-    let connect = admin.connect(body, Origin::Finops).await;
+    let connect = admin.connect(body).await;
     let connect = connect.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
     Ok((StatusCode::CREATED, Json(connect.into())))
 }

@@ -13,7 +13,7 @@ use app::tokens::Role;
 use app::{App, AwsAccount, PartStream, Settings};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use billing::connection::{BillConnect, Candidate, Origin, Presented};
+use billing::connection::{BillConnect, Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::names::{OrgId, Region};
 use billing::probe::{Caller, Level, ObjectText, Probe, Refusal, RefusalKind};
@@ -164,7 +164,6 @@ impl Api {
         let connect = BillConnect {
             candidate,
             region: "eu-west-1".parse().unwrap(),
-            origin: Origin::Optima,
             created_at: time::macros::datetime!(2026-10-01 12:00:00.5 UTC),
             updated_at: time::macros::datetime!(2026-10-02 12:00 UTC),
         };

@@ -1,7 +1,7 @@
 //! Bill connects and the history of their reports.
 
 use billing::checks::Report;
-use billing::connection::{BillConnect, Candidate, Origin};
+use billing::connection::{BillConnect, Candidate};
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
 use sqlx::sqlite::SqliteRow;
@@ -18,8 +18,8 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let insert = query(
             "INSERT INTO bill_connects (org_id, id, account, bucket, path, role_arn, session_name, effective_from,
-                                        region, origin, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                        region, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (org_id, id) DO NOTHING",
         );
         let made = insert
@@ -32,7 +32,6 @@ impl Store {
             .bind(asked.session_name.as_ref())
             .bind(asked.effective_from.map(|period| period.to_string()))
             .bind(connect.region.as_ref())
-            .bind(origin_name(connect.origin))
             .bind(micros(connect.created_at))
             .bind(micros(connect.updated_at))
             .execute(&mut *transaction)
@@ -99,22 +98,12 @@ fn read(row: &SqliteRow) -> Result<BillConnect, StoreError> {
         session_name: row.text("session_name")?,
         effective_from: effective_from.map(|_| row.text::<BillingPeriod>("effective_from")).transpose()?,
     };
-    let origin: String = row.try_get("origin")?;
     Ok(BillConnect {
         candidate,
         region: row.text("region")?,
-        origin: if origin == origin_name(Origin::Optima) { Origin::Optima } else { Origin::Finops },
         created_at: row.instant("created_at")?,
         updated_at: row.instant("updated_at")?,
     })
-}
-
-/// The schema's `CHECK` knows these two words and no other.
-fn origin_name(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Optima => "optima",
-        Origin::Finops => "finops",
-    }
 }
 
 #[cfg(test)]
@@ -138,7 +127,6 @@ pub(crate) mod tests {
         BillConnect {
             candidate,
             region: "eu-west-1".parse().unwrap(),
-            origin: Origin::Optima,
             created_at: datetime!(2026-10-01 12:00:00.000001 UTC),
             updated_at: datetime!(2026-10-02 12:00 UTC),
         }
@@ -163,7 +151,6 @@ pub(crate) mod tests {
         let mut bare = connect(org, "210987654321");
         bare.candidate.effective_from = None;
         bare.candidate.path = "".parse().unwrap();
-        bare.origin = Origin::Finops;
         for connect in [&full, &bare] {
             store.insert_connect(connect, &report("2026-10-01T12:00:00Z")).await.unwrap();
             assert_eq!(store.connect(org, &connect.candidate.id()).await.unwrap().as_ref(), Some(connect));

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use app::connect::{ConnectError, ConnectRequest, Field};
 use billing::checks::{Report, State, Verdict};
-use billing::connection::Origin;
 use billing::names::{BillConnectId, OrgId};
 
 use crate::args::Global;
@@ -63,7 +62,6 @@ fn request(args: &Args) -> ConnectRequest {
         session_name: None,
         external_id: None,
         effective_from: None,
-        origin: Origin::Finops,
     }
 }
 
