@@ -29,8 +29,7 @@ impl App {
             (None, Some(caller)) => principal_of(&caller.arn),
             (None, None) => "<the operator's principal>".to_owned(),
         };
-        let subject =
-            Subject { candidate, operator_arn: &operator_arn, connected_at, now: OffsetDateTime::now_utc() };
+        let subject = Subject { candidate, operator_arn: &operator_arn, connected_at, now: OffsetDateTime::now_utc() };
         Ok(judge(subject, &evidence))
     }
 
@@ -62,9 +61,8 @@ async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence,
     getrandom::fill(&mut entropy).map_err(|_| AppError::Entropy)?;
     let right = candidate.external_id();
     let forged = right.forgeries(&entropy);
-    let wrong = forged.iter().map(|id| async {
-        (id.how, aws.assume(candidate, Presented::Forged(id)).await.map(|_| ()))
-    });
+    let wrong =
+        forged.iter().map(|id| async { (id.how, aws.assume(candidate, Presented::Forged(id)).await.map(|_| ())) });
     let (operator, assumed, without_id, forged) = futures::join!(
         aws.operator(),
         aws.assume(candidate, Presented::Right(&right)),
@@ -163,7 +161,8 @@ async fn first_byte(place: Place<'_>, reports: &Probe<Vec<FoundReport>>) -> Prob
         Probe::NotAsked(why) => return Probe::NotAsked(why),
     };
     let listed = LegacyManifest::parse(&report.manifest_key, body).ok();
-    let inside = listed.and_then(|manifest| manifest.report_keys.into_iter().find(|key| place.candidate.path.holds(key)));
+    let inside =
+        listed.and_then(|manifest| manifest.report_keys.into_iter().find(|key| place.candidate.path.holds(key)));
     let key = inside.unwrap_or_else(|| report.manifest_key.clone());
     match place.aws.read_first_byte(place.candidate, place.region, &key).await {
         // The manifest was readable, so the permission is there; a listed file that is gone shows when it is ingested.

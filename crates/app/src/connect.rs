@@ -131,7 +131,8 @@ fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
     let effective_from = request.effective_from.as_deref().map(str::parse).transpose();
     let effective_from = keep(Field::EffectiveFrom, effective_from, &mut wrong);
     if request.external_id.as_deref().is_some_and(|given| given != request.org.external_id().as_ref()) {
-        let message = "the external id is not one that this org was given; leave it out to use the org's own".to_owned();
+        let message =
+            "the external id is not one that this org was given; leave it out to use the org's own".to_owned();
         wrong.push(FieldError { field: Field::ExternalId, message });
     }
     let role = match request.role_arn.parse() {

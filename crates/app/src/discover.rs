@@ -56,7 +56,9 @@ impl App {
         if reports.len() > 1 {
             let folders: Vec<&str> = reports.keys().map(String::as_str).collect();
             let folders = folders.join("`, `");
-            return Err(AppError::Invalid(format!("several reports lie below the path: `{folders}`; connect the path of one")));
+            return Err(AppError::Invalid(format!(
+                "several reports lie below the path: `{folders}`; connect the path of one"
+            )));
         }
         let mut found = Vec::new();
         let Some((report, months)) = reports.into_iter().next() else { return Ok(found) };
@@ -111,13 +113,20 @@ impl App {
 }
 
 /// The manifest, if it is one of this connection's, of this month, in a readable format.
-fn acceptable(place: Place<'_>, (report, period): (&str, BillingPeriod), text: &ObjectText) -> Result<LegacyManifest, AppError> {
+fn acceptable(
+    place: Place<'_>,
+    (report, period): (&str, BillingPeriod),
+    text: &ObjectText,
+) -> Result<LegacyManifest, AppError> {
     let key = &text.head.key;
     let manifest = LegacyManifest::parse(key, &text.body)?;
     manifest.readable(&place.candidate.path)?;
     let refuse = |reason: String| Err(AppError::Manifest(ManifestError { key: key.clone(), reason }));
     if manifest.period != period {
-        return refuse(format!("it says that it bills {}, but lies in the folder of {period}; it is not read", manifest.period));
+        return refuse(format!(
+            "it says that it bills {}, but lies in the folder of {period}; it is not read",
+            manifest.period
+        ));
     }
     if manifest.account != place.candidate.account.as_ref() {
         let (its, ours) = (&manifest.account, &place.candidate.account);
@@ -126,7 +135,9 @@ fn acceptable(place: Place<'_>, (report, period): (&str, BillingPeriod), text: &
     // A part beside another report's folder would be another report's bill.
     let folder = if report.is_empty() { String::new() } else { format!("{report}/") };
     match manifest.report_keys.iter().find(|part| !part.starts_with(&folder)) {
-        Some(part) => refuse(format!("it lists `{part}`, which lies outside its report's folder `{report}`; it is not read")),
+        Some(part) => {
+            refuse(format!("it lists `{part}`, which lies outside its report's folder `{report}`; it is not read"))
+        }
         None => Ok(manifest),
     }
 }

@@ -15,10 +15,14 @@ pub enum AppError {
     #[error("{0}")]
     Aws(Box<Refusal>),
     /// Our own credentials do not say who we are.
-    #[error("the operator's principal is not known: name it with `--operator-principal`, or give AWS credentials ({0})")]
+    #[error(
+        "the operator's principal is not known: name it with `--operator-principal`, or give AWS credentials ({0})"
+    )]
     NoOperator(Box<Refusal>),
     /// A part was written after the manifest that lists it.
-    #[error("`{key}` is newer than the manifest `{manifest}` that lists it: the month is still being delivered, and is read when it is whole")]
+    #[error(
+        "`{key}` is newer than the manifest `{manifest}` that lists it: the month is still being delivered, and is read when it is whole"
+    )]
     StillDelivering {
         /// The manifest.
         manifest: String,
@@ -35,7 +39,9 @@ pub enum AppError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A manifest lists a file that is not there.
-    #[error("manifest `{manifest}` lists `{key}`, which is not in the bucket: AWS may still be delivering it, or it was deleted; it is tried again at the next poll")]
+    #[error(
+        "manifest `{manifest}` lists `{key}`, which is not in the bucket: AWS may still be delivering it, or it was deleted; it is tried again at the next poll"
+    )]
     PartMissing {
         /// The manifest.
         manifest: String,
@@ -59,10 +65,7 @@ pub enum AppError {
 impl AppError {
     /// Whether trying the same delivery again would end the same way.
     pub(crate) fn stays(&self) -> bool {
-        matches!(
-            self,
-            Self::Lake(LakeError::Ingest(_) | LakeError::Disagreement { .. } | LakeError::Overflow(_))
-        )
+        matches!(self, Self::Lake(LakeError::Ingest(_) | LakeError::Disagreement { .. } | LakeError::Overflow(_)))
     }
 
     /// What whoever asked about costs can do about it; `None` where the fault is not in the question.

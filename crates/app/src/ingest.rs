@@ -108,8 +108,7 @@ impl App {
             Err(error) if error.stays() => ManifestOutcome::Failed,
             Err(_) => return result,
         };
-        let seen =
-            SeenManifest { key: manifest_key, etag: manifest_etag, delivery_id: delivery.delivery_id, outcome };
+        let seen = SeenManifest { key: manifest_key, etag: manifest_etag, delivery_id: delivery.delivery_id, outcome };
         self.store.remember_manifest((org, &connect), &seen).await?;
         result
     }
@@ -123,9 +122,8 @@ impl App {
     ) -> Result<Loaded, AppError> {
         let org = connection.candidate().org;
         let published = self.lake.org(org).receipt(&delivery.connect, delivery.period).await?;
-        let now = published
-            .as_ref()
-            .map(|receipt| Published { delivery_id: &receipt.delivery_id, made_at: receipt.made_at });
+        let now =
+            published.as_ref().map(|receipt| Published { delivery_id: &receipt.delivery_id, made_at: receipt.made_at });
         match (decide(delivery, now), published) {
             (Decision::Same, Some(receipt)) => {
                 self.settle(org, &receipt).await?;

@@ -90,8 +90,11 @@ impl App {
             let mut errors = report.as_ref().map(Report::problems).unwrap_or_default();
             errors.extend(report.and_then(|report| report.waits_for()));
             errors.extend(self.trouble(org, &id));
-            let months = newest.iter().rev().filter(|import| import.connect == id && import.status == ImportStatus::Aborted);
-            errors.extend(months.map(|import| format!("{}: {}", import.period, import.error.as_deref().unwrap_or("aborted"))));
+            let months =
+                newest.iter().rev().filter(|import| import.connect == id && import.status == ImportStatus::Aborted);
+            errors.extend(
+                months.map(|import| format!("{}: {}", import.period, import.error.as_deref().unwrap_or("aborted"))),
+            );
             all.push(StatusErrors { connect: id, errors });
         }
         Ok(all)

@@ -26,7 +26,8 @@ impl FromStr for BucketName {
         if fits {
             return Ok(Self(text.to_owned()));
         }
-        let rule = "it has 3 to 63 lower-case letters, digits, dots or hyphens and starts and ends with a letter or digit";
+        let rule =
+            "it has 3 to 63 lower-case letters, digits, dots or hyphens and starts and ends with a letter or digit";
         Err(NameError::new("an S3 bucket name", text, rule))
     }
 }
@@ -80,9 +81,14 @@ mod tests {
 
     #[test]
     fn paths_have_one_normal_form() {
-        for (given, normal, prefix) in
-            [("", "", ""), ("/", "", ""), ("/x", "x", "x/"), ("x/", "x", "x/"), ("x/y", "x/y", "x/y/"), ("//x//y/", "x/y", "x/y/")]
-        {
+        for (given, normal, prefix) in [
+            ("", "", ""),
+            ("/", "", ""),
+            ("/x", "x", "x/"),
+            ("x/", "x", "x/"),
+            ("x/y", "x/y", "x/y/"),
+            ("//x//y/", "x/y", "x/y/"),
+        ] {
             let path: BucketPath = given.parse().unwrap();
             assert_eq!((path.as_ref(), path.prefix().as_str()), (normal, prefix), "{given}");
         }

@@ -100,9 +100,17 @@ mod tests {
 
     #[test]
     fn only_the_months_own_manifest_counts() {
-        let object = |key: &str| ObjectHead { key: key.into(), etag: "\"x\"".into(), size: 1, modified: datetime!(2026-09-02 0:00 UTC) };
+        let object = |key: &str| ObjectHead {
+            key: key.into(),
+            etag: "\"x\"".into(),
+            size: 1,
+            modified: datetime!(2026-09-02 0:00 UTC),
+        };
         let level = Level {
-            objects: vec![object("P/R/20260901-20261001/R2-Manifest.json"), object("P/R/20260901-20261001/R-Manifest.json")],
+            objects: vec![
+                object("P/R/20260901-20261001/R2-Manifest.json"),
+                object("P/R/20260901-20261001/R-Manifest.json"),
+            ],
             folders: vec![],
         };
         assert_eq!(manifest_of("P/R", &level).unwrap().key, "P/R/20260901-20261001/R-Manifest.json");
@@ -111,7 +119,13 @@ mod tests {
 
     #[test]
     fn helpers_of_aws_are_no_bills() {
-        for key in ["aws-programmatic-access-test-object", "P/crawler-cfn.yml", "P/R/m/R-create-table.sql", "P/R/m/R-RedshiftCommands.sql", "P/"] {
+        for key in [
+            "aws-programmatic-access-test-object",
+            "P/crawler-cfn.yml",
+            "P/R/m/R-create-table.sql",
+            "P/R/m/R-RedshiftCommands.sql",
+            "P/",
+        ] {
             assert!(is_not_a_bill(key), "{key}");
         }
         assert!(!is_not_a_bill("P/R/20260901-20261001/R-00001.csv.gz"));

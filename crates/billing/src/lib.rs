@@ -2,22 +2,22 @@
 //!
 //! Nothing here does I/O, reads a clock or the environment, runs async, or knows AWS's SDK, a SQL engine or HTTP.
 
-pub mod money;
 pub mod bucket;
-pub mod decide;
-pub mod delivery;
-pub mod names;
-pub mod period;
-pub mod role;
 pub mod category;
+pub mod checks;
+pub mod connection;
 pub mod cost_names;
 pub mod cost_query;
-pub mod receipt;
-pub mod reconcile;
-pub mod connection;
-pub mod policy;
-pub mod probe;
-pub mod checks;
+pub mod decide;
+pub mod delivery;
 pub mod focus;
 pub mod layout;
 pub mod manifest;
+pub mod money;
+pub mod names;
+pub mod period;
+pub mod policy;
+pub mod probe;
+pub mod receipt;
+pub mod reconcile;
+pub mod role;

@@ -71,10 +71,17 @@ impl LegacyManifest {
     pub fn parse(key: &str, body: &[u8]) -> Result<Self, ManifestError> {
         let refuse = |reason: String| ManifestError { key: key.to_owned(), reason };
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let wire: Wire = serde_json::from_slice(body)
-            .map_err(|error| refuse(format!("it is not a manifest that is read here ({error}); wait for the next delivery or make the report anew")))?;
-        let period = month(&wire.billing_period)
-            .ok_or_else(|| refuse(format!("its billing period `{}` to `{}` is not one month", wire.billing_period.start, wire.billing_period.end)))?;
+        let wire: Wire = serde_json::from_slice(body).map_err(|error| {
+            refuse(format!(
+                "it is not a manifest that is read here ({error}); wait for the next delivery or make the report anew"
+            ))
+        })?;
+        let period = month(&wire.billing_period).ok_or_else(|| {
+            refuse(format!(
+                "its billing period `{}` to `{}` is not one month",
+                wire.billing_period.start, wire.billing_period.end
+            ))
+        })?;
         let report_keys = wire.report_keys.iter().map(|key| key.trim_start_matches('/').to_owned()).collect();
         Ok(Self {
             key: key.to_owned(),

@@ -38,12 +38,7 @@ pub const PUBLISHED: [Statement; 4] = [
         scope: Scope::Bucket,
         why: "find the reports and the bucket's region",
     },
-    Statement {
-        sid: "BillingObjects",
-        actions: &["s3:GetObject"],
-        scope: Scope::Objects,
-        why: "read the reports",
-    },
+    Statement { sid: "BillingObjects", actions: &["s3:GetObject"], scope: Scope::Objects, why: "read the reports" },
     Statement {
         sid: "AccountNames",
         actions: &["organizations:Describe*", "organizations:List*"],

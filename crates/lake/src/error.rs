@@ -19,7 +19,9 @@ pub enum LakeError {
     #[error(transparent)]
     Ingest(#[from] IngestError),
     /// Files and lake don't agree.
-    #[error("`{connect}` `{period}` is not published: what was read of the files that manifest `{manifest}` lists: {source}")]
+    #[error(
+        "`{connect}` `{period}` is not published: what was read of the files that manifest `{manifest}` lists: {source}"
+    )]
     Disagreement {
         /// The connection.
         connect: BillConnectId,

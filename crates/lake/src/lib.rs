@@ -25,8 +25,8 @@ mod tags;
 mod testkit;
 
 pub use error::{IngestError, LakeError};
-pub use normalise::CellProblem;
 pub use location::{Lake, LakeSettings};
+pub use normalise::CellProblem;
 pub use reconcile::Reconciled;
 pub use stage::{Progress, Staging};
 pub use table::OrgLake;

@@ -69,8 +69,12 @@ pub(super) fn undecided(check: Check, refusal: &Refusal) -> CheckResult {
             "the operator's own AWS credentials do not work, so nothing could be asked",
             "nothing to mend on the customer's side: the operator renews its credentials, then the same request works",
         ),
-        RefusalKind::Throttled => ("AWS asked us to slow down before it answered", "try the same request again in a minute"),
-        _ => ("AWS gave no answer that could be judged", "try the same request again; if it stays, AWS's words say more"),
+        RefusalKind::Throttled => {
+            ("AWS asked us to slow down before it answered", "try the same request again in a minute")
+        }
+        _ => {
+            ("AWS gave no answer that could be judged", "try the same request again; if it stays, AWS's words say more")
+        }
     };
     CheckResult { remedy: remedy.into(), ..CheckResult::new(check, Verdict::Unknown, found) }.with_refusal(refusal)
 }
@@ -159,7 +163,8 @@ mod tests {
         let mut evidence = good();
         change(&mut evidence);
         let report = judged(&candidate(), &evidence);
-        let found: Vec<Check> = report.checks.iter().filter(|line| line.verdict == verdict).map(|line| line.check).collect();
+        let found: Vec<Check> =
+            report.checks.iter().filter(|line| line.verdict == verdict).map(|line| line.check).collect();
         assert_eq!(found, failing, "{report:#?}");
         assert!(report.verified(&candidate()).is_none());
         report
@@ -184,7 +189,11 @@ mod tests {
         for report in [open, loose, closed] {
             assert_eq!(report.state(), State::Refused);
             let failed = report.checks.iter().find(|line| line.verdict == Verdict::Failed).unwrap();
-            assert!(failed.remedy.contains("\"sts:ExternalId\": \"123456\"") && failed.remedy.contains(OPERATOR), "{}", failed.remedy);
+            assert!(
+                failed.remedy.contains("\"sts:ExternalId\": \"123456\"") && failed.remedy.contains(OPERATOR),
+                "{}",
+                failed.remedy
+            );
         }
     }
 
@@ -237,7 +246,9 @@ mod tests {
 
     #[test]
     fn anything_short_of_a_clean_denial_proves_nothing() {
-        for kind in [RefusalKind::Throttled, RefusalKind::Unavailable, RefusalKind::OwnCredentials, RefusalKind::Invalid] {
+        for kind in
+            [RefusalKind::Throttled, RefusalKind::Unavailable, RefusalKind::OwnCredentials, RefusalKind::Invalid]
+        {
             let unknown = |change: fn(&mut Evidence, RefusalKind), failing: &[Check]| {
                 let report = check(|e| change(e, kind), Verdict::Unknown, failing);
                 assert_eq!(report.state(), State::Undecided);

@@ -45,7 +45,10 @@ pub(super) fn bucket_owner_expected(subject: Subject<'_>, evidence: &Evidence) -
         let owner = &subject.candidate.account;
         return CheckResult::passed(check, format!("S3 answers requests that expect account {owner} as the owner"));
     }
-    CheckResult::skipped(check, "S3 answers another account's bucket and a missing permission alike: mend the bucket's other checks first")
+    CheckResult::skipped(
+        check,
+        "S3 answers another account's bucket and a missing permission alike: mend the bucket's other checks first",
+    )
 }
 
 pub(super) fn bucket_listable(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {

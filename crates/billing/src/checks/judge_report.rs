@@ -30,17 +30,23 @@ pub(super) fn report_found(subject: Subject<'_>, evidence: &Evidence) -> CheckRe
     let reports = match &evidence.reports {
         Probe::Granted(reports) => reports,
         Probe::Refused(refusal) if refusal.kind.may_pass() => return undecided(check, refusal),
-        Probe::Refused(_) => return CheckResult::skipped(check, "the path cannot be listed: mend `bucket-listable` first"),
+        Probe::Refused(_) => {
+            return CheckResult::skipped(check, "the path cannot be listed: mend `bucket-listable` first");
+        }
         Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
     };
     match reports.as_slice() {
         [] if is_waiting(subject, evidence) => {
-            let found = format!("nothing is delivered at {} yet: waiting for the first report (AWS takes up to 24 hours)", place(subject));
+            let found = format!(
+                "nothing is delivered at {} yet: waiting for the first report (AWS takes up to 24 hours)",
+                place(subject)
+            );
             CheckResult::skipped(check, found)
         }
         [] if is_empty(evidence) => {
             let found = format!("nothing was delivered at {} within 24 hours of connecting", place(subject));
-            let remedy = "compare bucket and path with the report's configuration in Billing and Cost Management, Data Exports";
+            let remedy =
+                "compare bucket and path with the report's configuration in Billing and Cost Management, Data Exports";
             CheckResult::failed(check, found, remedy)
         }
         [] if evidence.crowded => CheckResult::failed(
@@ -48,7 +54,11 @@ pub(super) fn report_found(subject: Subject<'_>, evidence: &Evidence) -> CheckRe
             format!("too many folders lie below {} to look through", place(subject)),
             "send the path of the report itself, report name included",
         ),
-        [] => CheckResult::failed(check, format!("no manifest below the path; instead: {}", seen(evidence)), check.spec().remediation),
+        [] => CheckResult::failed(
+            check,
+            format!("no manifest below the path; instead: {}", seen(evidence)),
+            check.spec().remediation,
+        ),
         [report] => one_report(subject, report),
         several => {
             let folders: Vec<String> = several.iter().map(|report| format!("`{}`", report.folder)).collect();
@@ -83,14 +93,24 @@ pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) 
     let body = match &report.manifest {
         Probe::Granted(body) => body,
         Probe::Refused(refusal) if refusal.kind.may_pass() => return undecided(check, refusal),
-        Probe::Refused(_) => return CheckResult::skipped(check, "the manifest cannot be read: mend `bucket-readable` first"),
+        Probe::Refused(_) => {
+            return CheckResult::skipped(check, "the manifest cannot be read: mend `bucket-readable` first");
+        }
         Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
     };
     let path = &subject.candidate.path;
-    match LegacyManifest::parse(&report.manifest_key, body).and_then(|manifest| manifest.readable(path).map(|()| manifest)) {
+    match LegacyManifest::parse(&report.manifest_key, body)
+        .and_then(|manifest| manifest.readable(path).map(|()| manifest))
+    {
         Ok(manifest) => CheckResult::passed(
             check,
-            format!("`{}`, {} columns, {} files, {}", manifest.report_name, manifest.columns.len(), manifest.report_keys.len(), manifest.compression),
+            format!(
+                "`{}`, {} columns, {} files, {}",
+                manifest.report_name,
+                manifest.columns.len(),
+                manifest.report_keys.len(),
+                manifest.compression
+            ),
         ),
         Err(error) => CheckResult::failed(check, error.to_string(), check.spec().remediation),
     }
@@ -104,8 +124,12 @@ fn place(subject: Subject<'_>) -> String {
 /// What lies at the path instead of a report, for people.
 fn seen(evidence: &Evidence) -> String {
     let Some(level) = evidence.listing.granted() else { return "nothing that could be listed".into() };
-    let names: Vec<&str> =
-        level.folders.iter().map(String::as_str).chain(level.objects.iter().map(|object| object.key.as_str())).collect();
+    let names: Vec<&str> = level
+        .folders
+        .iter()
+        .map(String::as_str)
+        .chain(level.objects.iter().map(|object| object.key.as_str()))
+        .collect();
     let shown: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
     match names.len() {
         0 => "nothing".into(),

@@ -123,9 +123,8 @@ pub struct Report {
 impl Report {
     /// What the report says of the connection as a whole.
     pub fn state(&self) -> State {
-        let required = |verdict| {
-            self.checks.iter().any(|line| line.severity == Severity::Required && line.verdict == verdict)
-        };
+        let required =
+            |verdict| self.checks.iter().any(|line| line.severity == Severity::Required && line.verdict == verdict);
         if required(Verdict::Failed) {
             State::Refused
         } else if required(Verdict::Unknown) || self.region.is_none() || self.candidate.is_none() {

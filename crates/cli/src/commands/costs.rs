@@ -80,7 +80,8 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     let app = world::open(global).await?;
     world::require_org(&app, args.org).await?;
     let published = app.receipts(args.org).await?;
-    let all = published.iter().map(|receipt| receipt.period).min().zip(published.iter().map(|receipt| receipt.period).max());
+    let all =
+        published.iter().map(|receipt| receipt.period).min().zip(published.iter().map(|receipt| receipt.period).max());
     let Some((first, last)) = args.months.or(all) else {
         if args.json {
             out::json(&json!({ "rows": [], "total": 0, "deliveries": [] }))?;
@@ -173,7 +174,8 @@ fn pivot(args: &Args, answer: &CostAnswer) -> anyhow::Result<String> {
         let cells = times.iter().map(|time| amounts.get(time).map_or(String::new(), |amount| money::cents(*amount)));
         table.add_row(group.iter().cloned().chain(cells).chain([money::cents(*all)]));
     }
-    let column_total = |time: &OffsetDateTime| sum(lines.iter().filter_map(|(_, _, amounts)| amounts.get(time).copied()));
+    let column_total =
+        |time: &OffsetDateTime| sum(lines.iter().filter_map(|(_, _, amounts)| amounts.get(time).copied()));
     let mut totals: Vec<String> = args.by.iter().map(|_| String::new()).collect();
     if let Some(first) = totals.first_mut() {
         "total".clone_into(first);
@@ -211,7 +213,8 @@ fn months(text: &str) -> Result<(BillingPeriod, BillingPeriod), String> {
 fn equal(text: &str) -> Result<Filter, String> {
     let (dimension, value) =
         text.split_once('=').ok_or_else(|| format!("`{text}` is no filter: it looks like `service=AmazonS3`"))?;
-    let dimension: Dimension = dimension.parse().map_err(|error: billing::cost_query::UnknownName| error.to_string())?;
+    let dimension: Dimension =
+        dimension.parse().map_err(|error: billing::cost_query::UnknownName| error.to_string())?;
     Ok(Filter::Equal { dimension, value: value.to_owned() })
 }
 

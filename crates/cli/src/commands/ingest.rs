@@ -12,7 +12,9 @@ use crate::progress::Bars;
 use crate::{money, out, world};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  billconnect ingest --org 123456789\n\nExit status 1 where a month could not be loaded; that month stays as it was.")]
+#[command(
+    after_help = "Example:\n  billconnect ingest --org 123456789\n\nExit status 1 where a month could not be loaded; that month stays as it was."
+)]
 pub struct Args {
     /// The org.
     #[arg(long)]
@@ -66,7 +68,10 @@ fn line(month: &Ingested) -> String {
     let what = match &month.outcome {
         Ok(Loaded::Published(receipt)) => {
             let rows = money::thousands(receipt.rows_in_files.into());
-            format!("published, {rows} rows, billed {}, difference to the files {}", receipt.billed_in_lake, receipt.difference)
+            format!(
+                "published, {rows} rows, billed {}, difference to the files {}",
+                receipt.billed_in_lake, receipt.difference
+            )
         }
         Ok(Loaded::Same) => "already published".to_owned(),
         Ok(Loaded::Older) => "passed over: a newer delivery is published".to_owned(),

@@ -35,7 +35,10 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
                 out::json(&json!({ "id": org.id, "name": org.name }))?;
             } else {
                 out::data(&org.id.to_string());
-                out::talk(&format!("org `{name}` is {}; next: billconnect token create --org {0} --role admin", org.id));
+                out::talk(&format!(
+                    "org `{name}` is {}; next: billconnect token create --org {0} --role admin",
+                    org.id
+                ));
             }
         }
         Command::List { json } => {

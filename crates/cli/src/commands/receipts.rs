@@ -8,7 +8,9 @@ use crate::args::Global;
 use crate::{money, out, world};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Sums are exact. `--json` adds the sums by account, invoice and line item type, and every file with its ETag.")]
+#[command(
+    after_help = "Sums are exact. `--json` adds the sums by account, invoice and line item type, and every file with its ETag."
+)]
 pub struct Args {
     /// The org.
     #[arg(long)]
@@ -27,8 +29,17 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     } else if receipts.is_empty() {
         out::talk("no month is published yet; `billconnect ingest` reads what AWS has delivered");
     } else {
-        let header =
-            ["bill connect", "month", "status", "rows in files", "+ added", "= in lake", "unblended in files", "billed in lake", "difference"];
+        let header = [
+            "bill connect",
+            "month",
+            "status",
+            "rows in files",
+            "+ added",
+            "= in lake",
+            "unblended in files",
+            "billed in lake",
+            "difference",
+        ];
         let mut table = out::table(&header);
         for receipt in &receipts {
             let count = |number: u64| money::thousands(number.into());

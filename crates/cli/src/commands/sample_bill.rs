@@ -13,7 +13,9 @@ use sample::{Mode, Month, Spec};
 use crate::{money, out};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  billconnect sample-bill --out /tmp/bill --first-month 2026-08 --months 3 --rows 20000\n\nThe same arguments give the same bytes.")]
+#[command(
+    after_help = "Example:\n  billconnect sample-bill --out /tmp/bill --first-month 2026-08 --months 3 --rows 20000\n\nThe same arguments give the same bytes."
+)]
 pub struct Args {
     /// The folder to write to: `bucket/` as AWS lays it out, and `totals.json`.
     #[arg(long, value_name = "DIR")]

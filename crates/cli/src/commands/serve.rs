@@ -13,7 +13,9 @@ use crate::args::Global;
 use crate::{out, world};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Speaks plain HTTP: put a TLS-terminating proxy in front of anything but loopback.\nExample:\n  billconnect serve --listen 127.0.0.1:8080 --poll-interval 15m")]
+#[command(
+    after_help = "Speaks plain HTTP: put a TLS-terminating proxy in front of anything but loopback.\nExample:\n  billconnect serve --listen 127.0.0.1:8080 --poll-interval 15m"
+)]
 pub struct Args {
     /// The address to listen on; port 0 picks a free one.
     #[arg(long, env = "BILLCONNECT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]

@@ -61,9 +61,9 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
             world::require_org(&app, org).await?;
             let tokens = app.refresh_tokens(org).await?;
             if json {
-                let shown = tokens.iter().map(|token| {
-                    json!({ "id": token.id, "role": token.role.name(), "revoked": token.revoked_at.is_some() })
-                });
+                let shown = tokens.iter().map(
+                    |token| json!({ "id": token.id, "role": token.role.name(), "revoked": token.revoked_at.is_some() }),
+                );
                 out::json(&shown.collect::<Vec<_>>())?;
                 return Ok(ExitCode::SUCCESS);
             }
@@ -83,7 +83,10 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
         Command::Revoke { org, id } => {
             world::require_org(&app, org).await?;
             let revoked = app.revoke_refresh_token(org, id).await?;
-            anyhow::ensure!(revoked, "org `{org}` has no unrevoked token `{id}`; `billconnect token list --org {org}` shows them");
+            anyhow::ensure!(
+                revoked,
+                "org `{org}` has no unrevoked token `{id}`; `billconnect token list --org {org}` shows them"
+            );
             out::talk(&format!("token {id} is revoked"));
         }
     }
