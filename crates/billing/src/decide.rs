@@ -26,10 +26,9 @@ pub enum Decision {
 /// Decides about a delivery that was found.
 pub fn decide(found: &DeliveryHead, published: Option<Published<'_>>) -> Decision {
     match published {
-        None => Decision::Load,
         Some(published) if *published.delivery_id == found.delivery_id => Decision::Same,
         Some(published) if found.made_at < published.made_at => Decision::Older,
-        Some(_) => Decision::Load,
+        _ => Decision::Load,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Deliveries: one manifest's worth of one month, and what pins it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -27,7 +27,11 @@ impl DeliveryId {
                 hash.update(field);
             }
         }
-        Self(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        let mut hex = String::new();
+        for byte in &hash.finalize()[..16] {
+            write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+        }
+        Self(hex)
     }
 }
 

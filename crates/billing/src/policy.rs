@@ -59,7 +59,7 @@ pub const UNPERMISSIONED: [&str; 1] = ["sts:GetCallerIdentity"];
 /// The permission policy that the role needs, as a JSON document.
 pub fn permission_policy(partition: Partition, bucket: &BucketName) -> Value {
     let statements = PUBLISHED.iter().map(|statement| statement_json(statement, partition, bucket));
-    document(statements.collect())
+    document(&statements.collect::<Vec<_>>())
 }
 
 /// One published statement, filled in: what a remedy tells the customer to add.
@@ -74,7 +74,7 @@ pub fn statement_json(statement: &Statement, partition: Partition, bucket: &Buck
 
 /// The trust policy that the role needs: the operator's principal, and no one without the org's external id.
 pub fn trust_policy(operator_arn: &str, external_id: &ExternalId) -> Value {
-    document(vec![json!({
+    document(&[json!({
         "Effect": "Allow",
         "Principal": { "AWS": operator_arn },
         "Action": "sts:AssumeRole",
@@ -95,7 +95,7 @@ pub fn session_policy(partition: Partition, bucket: &BucketName, path: &BucketPa
     }
     let account_wide: Vec<&str> =
         PUBLISHED.iter().filter(|s| s.scope == Scope::Everything).flat_map(|s| s.actions).copied().collect();
-    document(vec![
+    document(&[
         list,
         json!({ "Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": bucket_arn }),
         json!({ "Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("{bucket_arn}/{prefix}*") }),
@@ -113,7 +113,7 @@ pub fn publishes(action: &str) -> bool {
     })
 }
 
-fn document(statements: Vec<Value>) -> Value {
+fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 

@@ -30,7 +30,7 @@ pub enum LakeError {
         /// The key of the delivery's manifest.
         manifest: String,
         /// Where they don't agree.
-        source: Disagreement,
+        source: Box<Disagreement>,
     },
     /// Not every file that the manifest lists was read whole, once.
     #[error("`{connect}` `{period}` is not published: of its files {} not read whole, once", list(.keys))]

@@ -83,7 +83,8 @@ impl Staging {
             status_before: self.status_before,
         };
         let (Month { connect, period }, manifest) = (self.month.clone(), self.head.manifest_key.clone());
-        let disagreement = |source| LakeError::Disagreement { connect, period, manifest, source };
+        let disagreement =
+            |source| LakeError::Disagreement { connect, period, manifest, source: Box::new(source) };
         Ok((reconcile(read, &lake, OffsetDateTime::now_utc()).map_err(disagreement)?, files))
     }
 
@@ -394,7 +395,7 @@ mod tests {
         staging.take(&[huge.clone(), Charge { account: "222", ..huge }]).await;
         let error = staging.reconcile().await.unwrap_err();
         let overflow = matches!(&error, LakeError::Overflow(_))
-            || matches!(&error, LakeError::Disagreement { source: Disagreement::Overflow(_), .. });
+            || matches!(&error, LakeError::Disagreement { source, .. } if matches!(**source, Disagreement::Overflow(_)));
         assert!(overflow, "{error}");
     }
 }

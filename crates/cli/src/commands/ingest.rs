@@ -59,7 +59,9 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     } else if done.is_empty() && !failed {
         out::talk("nothing new: every month is up to date");
     } else {
-        done.iter().for_each(|month| out::data(&line(month)));
+        for month in &done {
+            out::data(&line(month));
+        }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -1,6 +1,9 @@
 //! The integration tests: one binary, because each would link the query engine again.
 
+#![expect(clippy::unwrap_used, reason = "in a test, what cannot be unwrapped is the failure")]
+
 mod aws;
+mod changes;
 mod crash;
 mod exact;
 mod ingest;
