@@ -3,51 +3,101 @@
 use std::time::Duration;
 
 use crate::kit::bill::{Delivery, part};
+use crate::kit::proxy::{Fault, Proxy};
 use crate::kit::story::{Story, wait};
 
-/// How often the server is killed, each time a little later.
-const KILLS: u64 = 12;
+/// When the server is killed.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// While it reads: this part, from 0, stands still after so many bytes.
+    Reading(usize, usize),
+    /// So many milliseconds after the import has begun: while it reads, stages, reconciles, publishes, or when it is done.
+    After(u64),
+}
 
-/// Rows of a delivery: enough that an ingest takes a while.
+/// Each kill is a test of its own; the first four certainly come before anything is published.
+const KILLS: [Moment; 14] = [
+    Moment::Reading(0, 0),
+    Moment::Reading(0, 1_000),
+    Moment::Reading(1, 0),
+    Moment::Reading(1, 5_000),
+    Moment::After(0),
+    Moment::After(50),
+    Moment::After(100),
+    Moment::After(150),
+    Moment::After(200),
+    Moment::After(250),
+    Moment::After(300),
+    Moment::After(400),
+    Moment::After(500),
+    Moment::After(700),
+];
+
+/// Rows of a part: enough that an ingest takes a while.
 const ROWS: usize = 6_000;
 
-/// A delivery whose rows add up to `each` × [`ROWS`].
-fn delivery(story: &Story, each: &str) -> Delivery {
-    let lines: Vec<(&str, &str, &str)> = (0..ROWS).map(|_| ("Usage", "AmazonS3", each)).collect();
+/// A delivery whose rows add up to `each` × [`ROWS`] × 2.
+fn delivery(story: &Story, each: usize) -> Delivery {
+    let cost = each.to_string();
+    let lines: Vec<(&str, &str, &str)> = (0..ROWS).map(|_| ("Usage", "AmazonS3", cost.as_str())).collect();
     let text = part(story.payer(), &lines);
     Delivery { parts: vec![text.clone(), text], assembly: Some(format!("each-{each}")) }
 }
 
+fn total(each: usize) -> String {
+    (2 * ROWS * each).to_string()
+}
+
+/// Puts a delivery, and kills the server at that moment of its ingest.
+async fn kill(story: &mut Story, proxy: &Proxy, (delivery, moment): (&Delivery, Moment)) {
+    let imports = story.imports().await.len();
+    if let Moment::Reading(part, bytes) = moment {
+        proxy.plan(&delivery.keys()[part], Fault::StallAfter(bytes));
+    }
+    delivery.put(&story.world).await;
+    wait("an import to begin", async || story.imports().await.len() > imports).await;
+    match moment {
+        Moment::Reading(part, _) => {
+            wait("the part to be asked for", async || !proxy.seen(&delivery.keys()[part]).is_empty()).await;
+        }
+        Moment::After(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+    }
+    story.server.kill();
+}
+
+/// What the month costs by the lake alone, no server running.
+fn billed_at_rest(story: &Story) -> String {
+    let org = story.org.to_string();
+    story.server.install().json(&["costs", "--org", &org, "--json"])["total"].to_string()
+}
+
 #[tokio::test]
 async fn a_killed_ingest_leaves_the_old_month_or_the_new_one() {
-    let mut story = Story::new().await;
-    delivery(&story, "1").put(&story.world).await;
+    let proxy = Proxy::start().await;
+    let mut story = Story::behind(&proxy).await;
+    delivery(&story, 1).put(&story.world).await;
     assert_eq!(story.connect().await.status, 201);
     story.completed(1).await;
-    let mut old = 1;
-    assert_eq!(story.billed().await, (2 * ROWS * old).to_string());
-    let mut seen_mid_way = 0;
-    for kill in 1..=KILLS {
+    assert_eq!(story.billed().await, total(1));
+    for (old, moment) in (1..).zip(KILLS) {
         let new = old + 1;
-        let imports = story.imports().await.len();
-        delivery(&story, &new.to_string()).put(&story.world).await;
-        // From the moment the ingest has begun, a little later each time: while it reads, stages, reconciles, publishes.
-        wait("an import to begin", async || story.imports().await.len() > imports).await;
-        tokio::time::sleep(Duration::from_millis(kill * 40)).await;
-        story.server.kill_and_restart();
-        let after = story.billed().await;
-        let (before, then) = ((2 * ROWS * old).to_string(), (2 * ROWS * new).to_string());
-        assert!(after == before || after == then, "after kill {kill}: {after}, which is neither {before} nor {then}");
-        seen_mid_way += usize::from(after == before);
-        wait("the retry", async || story.billed().await == then).await;
-        wait("nothing left running", async || {
-            story.imports().await.iter().all(|import| import["status"] != "in-progress")
-        })
-        .await;
-        old = new;
+        let delivery = delivery(&story, new);
+        kill(&mut story, &proxy, (&delivery, moment)).await;
+        let after = billed_at_rest(&story);
+        let allowed = match moment {
+            Moment::Reading(..) => vec![total(old)],
+            Moment::After(_) => vec![total(old), total(new)],
+        };
+        assert!(allowed.contains(&after), "killed at {moment:?}: {after}, which is none of {allowed:?}");
+        story.server.restart();
+        wait("the retry", async || story.billed().await == total(new)).await;
+        wait("its import to be told as completed", async || story.imports().await[0]["status"] == "completed").await;
     }
-    assert!(seen_mid_way > 0, "no kill came before a publish: the test did not test");
+    story.recovers().await;
+    let imports = story.imports().await;
+    assert_eq!(imports.len(), 1 + KILLS.len(), "one import a delivery: {imports:#?}");
+    assert!(imports.iter().all(|import| import["status"] == "completed"), "{imports:#?}");
     let receipts = story.server.install().json(&["receipts", "--org", &story.org.to_string(), "--json"]);
     assert_eq!(receipts[0]["difference"].to_string(), "0");
-    assert_eq!(receipts[0]["billed_in_lake"].to_string(), (2 * ROWS * old).to_string());
+    assert_eq!(receipts[0]["billed_in_lake"].to_string(), total(1 + KILLS.len()));
 }

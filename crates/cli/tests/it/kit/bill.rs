@@ -69,6 +69,18 @@ impl Delivery {
         Self { parts: vec![part(payer, lines)], assembly: None }
     }
 
+    /// A bill of 10 in one part that AWS overwrites.
+    pub fn good(payer: &str) -> Self {
+        Self::of(payer, &[("Usage", "AmazonS3", "7.5"), ("Tax", "AmazonS3", "2.5")])
+    }
+
+    /// A later bill of the same month, 20.0000000181 in two parts in an assembly folder.
+    pub fn newer(payer: &str) -> Self {
+        let parts =
+            vec![part(payer, &[("Usage", "AmazonS3", "20")]), part(payer, &[("Usage", "AmazonEC2", "0.0000000181")])];
+        Self { parts, assembly: Some("20260903T000000Z".to_owned()) }
+    }
+
     /// The keys of the parts.
     pub fn keys(&self) -> Vec<String> {
         let folder = self.assembly.as_ref().map_or(MONTH.to_owned(), |assembly| format!("{MONTH}/{assembly}"));

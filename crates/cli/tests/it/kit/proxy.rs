@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::emulator;
+use super::story::wait;
 
 /// What is to go wrong.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +61,13 @@ impl Proxy {
     /// Plans a fault for the next request whose head contains `needle`; plans are used up in order.
     pub fn plan(&self, needle: &str, fault: Fault) {
         self.state.lock().expect("no panic holds it").planned.push_back((needle.to_owned(), fault));
+    }
+
+    /// Waits until a server behind this proxy has looked at the path `bills` several more times, in full at least once.
+    pub async fn several_polls(&self) {
+        let looked = || self.seen("prefix=bills%2F ").len();
+        let before = looked();
+        wait("several polls", async || looked() >= before + 4).await;
     }
 
     /// The heads of the requests so far that contain `needle`.

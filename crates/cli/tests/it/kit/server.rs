@@ -33,6 +33,22 @@ pub struct Answer {
     pub json: Value,
 }
 
+/// A request's body.
+#[derive(Debug)]
+pub struct Body {
+    /// What it says.
+    pub text: String,
+    /// What `Content-Type` says of it; none sends no such header.
+    pub content_type: Option<&'static str>,
+}
+
+impl Body {
+    /// What curl's `-d` sends.
+    pub fn of_curl(text: String) -> Self {
+        Self { text, content_type: Some("application/x-www-form-urlencoded") }
+    }
+}
+
 /// One installation: the binary with a data folder of its own and the operator's credentials.
 pub struct Install {
     data: TempDir,
@@ -116,21 +132,33 @@ impl Server {
         &self.install
     }
 
-    /// Kills the server without warning, as a power cut does, and starts another over the same data.
-    pub fn kill_and_restart(&mut self) {
+    /// Kills the server without warning, as a power cut does.
+    pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
+    }
+
+    /// Starts another server over the same data.
+    pub fn restart(&mut self) {
         (self.child, self.url) = spawn(&self.install);
     }
 
-    /// Sends a request. `bearer` is a token, and `body` goes out with the content type that curl's `-d` has.
+    /// Sends a request as curl does, its body with `-d`. `bearer` is a token.
     pub async fn call(&self, method: Method, path: &str, bearer: Option<&str>, body: Option<String>) -> Answer {
+        self.send(method, path, bearer, body.map(Body::of_curl)).await
+    }
+
+    /// Sends a request. `bearer` is a token.
+    pub async fn send(&self, method: Method, path: &str, bearer: Option<&str>, body: Option<Body>) -> Answer {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = bearer {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        if let Some(Body { text, content_type }) = body {
+            request = request.body(text);
+            if let Some(content_type) = content_type {
+                request = request.header("content-type", content_type);
+            }
         }
         let answer = request.send().await.expect("the server answers");
         let status = answer.status().as_u16();

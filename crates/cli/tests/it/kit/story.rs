@@ -6,7 +6,9 @@ use billing::names::OrgId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::server::{Answer, Server};
+use super::bill::Delivery;
+use super::proxy::Proxy;
+use super::server::{Answer, Install, Server};
 use super::world::World;
 
 /// How long anything may take that happens by itself. Only a hang reaches it: no test asserts a duration.
@@ -36,6 +38,20 @@ impl Story {
         let token = server.access_token(org, "admin").await;
         let world = World::of(org, "eu-west-1").await;
         Self { server, org, token, world }
+    }
+
+    /// A fresh one whose server reaches AWS through this proxy.
+    pub async fn behind(proxy: &Proxy) -> Self {
+        Self::on(Server::over(Install::at(&proxy.url).await)).await
+    }
+
+    /// The same with [`Delivery::good`] delivered, connected and published: its month costs 10.
+    pub async fn published(self) -> Self {
+        Delivery::good(self.payer()).put(&self.world).await;
+        assert_eq!(self.connect().await.status, 201);
+        self.completed(1).await;
+        assert_eq!(self.billed().await, "10");
+        self
     }
 
     /// The customer's payer account.
@@ -104,6 +120,11 @@ impl Story {
         self.status_errors().await.into_iter().find(|error| error.contains(text)).expect("it was there")
     }
 
+    /// Waits until nothing stands in the way of the connection's bills any more.
+    pub async fn recovers(&self) {
+        wait("the status errors to go", async || self.status_errors().await.is_empty()).await;
+    }
+
     /// What the API says it cost, by `dimensions`, billed and effective, over the months of 2026.
     pub async fn costs(&self, dimensions: &[&str]) -> Value {
         let body = json!({
@@ -113,7 +134,8 @@ impl Story {
             "start_at": "2026-01",
             "end_at": "2027-01",
         });
-        let answer = self.call(Method::POST, &format!("/bill-analysis/orgs/{}/costs/aggregated", self.org), Some(body)).await;
+        let answer =
+            self.call(Method::POST, &format!("/bill-analysis/orgs/{}/costs/aggregated", self.org), Some(body)).await;
         assert_eq!(answer.status, 200, "{}", answer.json);
         answer.json
     }

@@ -60,8 +60,9 @@ impl World {
             effective_from: None,
         };
         payer.role(ROLE, &policy::trust_policy(OPERATOR_ARN, &candidate.external_id())).await;
-        payer.set_permissions(ROLE, &policy::permission_policy(Partition::Aws, &candidate.bucket)).await;
-        Self { payer, bucket, candidate, operator }
+        let world = Self { payer, bucket, candidate, operator };
+        world.with_all_permissions().await;
+        world
     }
 
     /// The bucket's region.
@@ -82,6 +83,17 @@ impl World {
     /// A client that reaches the emulator with the operator's credentials.
     pub async fn aws(&self) -> AwsClient {
         AwsClient::new(self.settings()).await
+    }
+
+    /// Gives the role the permissions that we ask for.
+    pub async fn with_all_permissions(&self) {
+        let policy = policy::permission_policy(Partition::Aws, &self.candidate.bucket);
+        self.payer.set_permissions(ROLE, &policy).await;
+    }
+
+    /// Makes the trust policy the one that we ask for.
+    pub async fn trust_rightly(&self) {
+        self.payer.set_trust(ROLE, &policy::trust_policy(OPERATOR_ARN, &self.candidate.external_id())).await;
     }
 
     /// Replaces the trust policy's condition; `null` takes it away.
