@@ -24,12 +24,16 @@ fn exact(number: &Value) -> billing::money::Amount {
 }
 
 /// Metrics of an answer's rows by one dimension: billed and effective.
-fn by(costs: &Value, dimension: &str) -> BTreeMap<String, (billing::money::Amount, billing::money::Amount, billing::money::Amount)> {
+fn by(
+    costs: &Value,
+    dimension: &str,
+) -> BTreeMap<String, (billing::money::Amount, billing::money::Amount, billing::money::Amount)> {
     let mut sums = BTreeMap::new();
     for row in costs["rows"].as_array().unwrap() {
         let name = row["dimensions"][dimension].as_str().unwrap().to_owned();
         let metric = |name: &str| exact(&row["metrics"][name]);
-        let entry: &mut (billing::money::Amount, billing::money::Amount, billing::money::Amount) = sums.entry(name).or_default();
+        let entry: &mut (billing::money::Amount, billing::money::Amount, billing::money::Amount) =
+            sums.entry(name).or_default();
         entry.0 = entry.0.checked_add(metric("cost_nonamortized_unblended_adj")).unwrap();
         entry.1 = entry.1.checked_add(metric("cost_amortized_unblended_adj")).unwrap();
         entry.2 = entry.2.checked_add(metric("list_price_nonamortized_adj")).unwrap();
@@ -95,7 +99,9 @@ async fn deliver_real(world: &World, text: &str) {
     let header = text.lines().next().unwrap();
     let columns: Vec<Value> = header
         .split(',')
-        .map(|column| column.split_once('/').map(|(category, name)| json!({ "category": category, "name": name })).unwrap())
+        .map(|column| {
+            column.split_once('/').map(|(category, name)| json!({ "category": category, "name": name })).unwrap()
+        })
         .collect();
     let folder = "bills/real/20231101-20231201";
     let key = format!("{folder}/real-00001.csv.gz");
@@ -151,9 +157,12 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
 
 async fn equals_its_totals(mode: Mode, seed: u64) {
     let (story, totals) = sampled(mode, seed).await;
-    for (dimension, breakdown) in
-        [("service", "by_service"), ("vendor_account", "by_usage_account"), ("line_item_type", "by_line_item_type"), ("invoice_id", "by_invoice")]
-    {
+    for (dimension, breakdown) in [
+        ("service", "by_service"),
+        ("vendor_account", "by_usage_account"),
+        ("line_item_type", "by_line_item_type"),
+        ("invoice_id", "by_invoice"),
+    ] {
         let found = by(&story.costs(&[dimension]).await, dimension);
         let known = totals["overall"][breakdown].as_object().unwrap_or_else(|| panic!("no {breakdown} in {totals:#}"));
         for (name, sums) in known {
@@ -163,7 +172,10 @@ async fn equals_its_totals(mode: Mode, seed: u64) {
             let nothing = Default::default();
             assert_eq!(*found.get(shown).unwrap_or(&nothing), expected, "{dimension} {shown}");
         }
-        assert!(found.keys().all(|name| known.contains_key(if name == "None" { "" } else { name })), "{dimension}: {found:?}");
+        assert!(
+            found.keys().all(|name| known.contains_key(if name == "None" { "" } else { name })),
+            "{dimension}: {found:?}"
+        );
     }
     let receipts = story.server.install().json(&["receipts", "--org", &story.org.to_string(), "--json"]);
     for receipt in receipts.as_array().unwrap() {
@@ -171,8 +183,11 @@ async fn equals_its_totals(mode: Mode, seed: u64) {
         assert_eq!(receipt["rows_in_files"], known["rows"], "{}", receipt["period"]);
         assert_eq!(receipt["charges_added"], known["charges_expected_added"]);
         for (proven, told) in [
-            ("unblended_in_files", "unblended"), ("unblended_in_lake", "unblended"), ("billed_in_lake", "billed"),
-            ("effective_in_lake", "effective"), ("list_in_lake", "list"),
+            ("unblended_in_files", "unblended"),
+            ("unblended_in_lake", "unblended"),
+            ("billed_in_lake", "billed"),
+            ("effective_in_lake", "effective"),
+            ("list_in_lake", "list"),
         ] {
             assert_eq!(exact(&receipt[proven]), exact(&known[told]), "{} {proven}", receipt["period"]);
         }

@@ -1,31 +1,12 @@
 //! A bill arrives: it is read exactly or not at all, and the last good month stays.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::kit::bill::{Delivery, MONTH, gzip};
+use crate::kit::bill::{Delivery, MONTH, gzip, part};
+use crate::kit::proxy::Proxy;
 use crate::kit::story::Story;
-
-/// A connected customer whose month is published with a total of 10.
-async fn published() -> Story {
-    let story = Story::new().await;
-    good(&story).put(&story.world).await;
-    assert_eq!(story.connect().await.status, 201);
-    story.completed(1).await;
-    assert_eq!(story.billed().await, "10");
-    story
-}
-
-fn good(story: &Story) -> Delivery {
-    Delivery::of(story.payer(), &[("Usage", "AmazonS3", "7.5"), ("Tax", "AmazonS3", "2.5")])
-}
-
-fn newer(story: &Story) -> Delivery {
-    let parts = vec![
-        crate::kit::bill::part(story.payer(), &[("Usage", "AmazonS3", "20")]),
-        crate::kit::bill::part(story.payer(), &[("Usage", "AmazonEC2", "0.0000000181")]),
-    ];
-    Delivery { parts, assembly: Some("20260903T000000Z".to_owned()) }
-}
 
 /// Delivers something bad over a good month: the error says `text`, and the month stays.
 async fn stays(story: &Story, text: &str) {
@@ -36,8 +17,8 @@ async fn stays(story: &Story, text: &str) {
 
 #[tokio::test]
 async fn a_newer_delivery_replaces_the_month_and_the_same_does_nothing() {
-    let story = published().await;
-    newer(&story).put(&story.world).await;
+    let story = Story::new().await.published().await;
+    Delivery::newer(story.payer()).put(&story.world).await;
     story.completed(2).await;
     assert_eq!(story.billed().await, "20.0000000181");
     let org = story.org.to_string();
@@ -52,12 +33,12 @@ async fn a_newer_delivery_replaces_the_month_and_the_same_does_nothing() {
 
 #[tokio::test]
 async fn a_part_that_is_missing_keeps_the_month() {
-    let story = published().await;
-    let delivery = newer(&story);
+    let story = Story::new().await.published().await;
+    let delivery = Delivery::newer(story.payer());
     delivery.put(&story.world).await;
     // Faster than any poll would be no test: the manifest goes out again after the part is gone.
     story.completed(2).await;
-    good(&story).put(&story.world).await;
+    Delivery::good(story.payer()).put(&story.world).await;
     story.completed(3).await;
     story.world.bucket.delete(&delivery.keys()[1]).await;
     delivery.put_manifest(&story.world, &delivery.manifest(story.payer())).await;
@@ -67,8 +48,8 @@ async fn a_part_that_is_missing_keeps_the_month() {
 
 #[tokio::test]
 async fn a_truncated_gzip_keeps_the_month() {
-    let story = published().await;
-    let mut delivery = newer(&story);
+    let story = Story::new().await.published().await;
+    let mut delivery = Delivery::newer(story.payer());
     delivery.assembly = Some("truncated".to_owned());
     let rows: String = (0..2000).map(|_| delivery.parts[0].lines().nth(1).unwrap().to_owned() + "\n").collect();
     let whole = gzip((delivery.parts[0].clone() + &rows).as_bytes());
@@ -80,9 +61,9 @@ async fn a_truncated_gzip_keeps_the_month() {
 
 #[tokio::test]
 async fn a_manifest_that_points_outside_the_path_keeps_the_month() {
-    let story = published().await;
+    let story = Story::new().await.published().await;
     story.world.bucket.put("secret/R-00001.csv.gz", gzip(b"x")).await;
-    let delivery = newer(&story);
+    let delivery = Delivery::newer(story.payer());
     let mut manifest = delivery.manifest(story.payer());
     manifest["reportKeys"] = json!(["secret/R-00001.csv.gz"]);
     delivery.put_manifest(&story.world, &manifest).await;
@@ -91,8 +72,8 @@ async fn a_manifest_that_points_outside_the_path_keeps_the_month() {
 
 #[tokio::test]
 async fn a_manifest_of_another_payer_month_or_kind_keeps_the_month() {
-    let story = published().await;
-    let delivery = newer(&story);
+    let story = Story::new().await.published().await;
+    let delivery = Delivery::newer(story.payer());
     let good = delivery.manifest(story.payer());
     let mut other_payer = good.clone();
     other_payer["account"] = json!("210987654321");
@@ -113,9 +94,11 @@ async fn a_manifest_of_another_payer_month_or_kind_keeps_the_month() {
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_keeps_the_month_and_is_named() {
-    let story = published().await;
-    for (cost, assembly, text) in [("twelve", "words", "lineItem/UnblendedCost"), ("0.0000000000000000001", "digits", "lineItem/UnblendedCost")] {
-        let parts = vec![crate::kit::bill::part(story.payer(), &[("Usage", "AmazonS3", "1"), ("Usage", "AmazonS3", cost)])];
+    let story = Story::new().await.published().await;
+    for (cost, assembly, text) in
+        [("twelve", "words", "lineItem/UnblendedCost"), ("0.0000000000000000001", "digits", "lineItem/UnblendedCost")]
+    {
+        let parts = vec![part(story.payer(), &[("Usage", "AmazonS3", "1"), ("Usage", "AmazonS3", cost)])];
         let delivery = Delivery { parts, assembly: Some(assembly.to_owned()) };
         delivery.put(&story.world).await;
         let key = format!("{MONTH}/{assembly}/R-00001.csv.gz");
@@ -123,6 +106,52 @@ async fn a_row_that_cannot_be_read_keeps_the_month_and_is_named() {
         let error = story.fails_with(text).await;
         assert!(error.contains('2') && error.contains(cost), "row and value are named: {error}");
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_downloaded_again_at_every_poll() {
+    let proxy = Proxy::start().await;
+    let story = Story::behind(&proxy).await.published().await;
+    let bad = Delivery {
+        parts: vec![part(story.payer(), &[("Usage", "AmazonS3", "twelve")])],
+        assembly: Some("words".to_owned()),
+    };
+    bad.put(&story.world).await;
+    let key = &bad.keys()[0];
+    stays(&story, key).await;
+    let downloads = proxy.seen(key).len();
+    assert!(downloads > 0, "the proxy sees downloads");
+    proxy.several_polls().await;
+    assert_eq!(proxy.seen(key).len(), downloads, "nothing about the delivery has changed");
+    let aborted = async || story.imports().await.iter().filter(|import| import["status"] == "aborted").count();
+    assert_eq!(aborted().await, 1, "{:#?}", story.imports().await);
+    stays(&story, key).await;
+
+    Delivery::newer(story.payer()).put(&story.world).await;
+    story.completed(2).await;
+    assert_eq!(story.billed().await, "20.0000000181");
+    story.recovers().await;
+    assert_eq!(aborted().await, 1, "the history keeps it");
+}
+
+#[tokio::test]
+async fn a_report_that_is_being_overwritten_is_read_when_it_is_whole() {
+    let story = Story::new().await;
+    let before = Delivery::good(story.payer());
+    before.put(&story.world).await;
+    // S3 tells times in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let after = Delivery::of(story.payer(), &[("Usage", "AmazonS3", "11")]);
+    story.world.bucket.put(&after.keys()[0], gzip(after.parts[0].as_bytes())).await;
+    assert_eq!(story.connect().await.status, 201);
+    let error = story.fails_with("still being delivered").await;
+    assert!(error.contains(&after.keys()[0]), "{error}");
+    assert_eq!(story.billed().await, "none");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    after.put_manifest(&story.world, &after.manifest(story.payer())).await;
+    story.completed(1).await;
+    assert_eq!(story.billed().await, "11");
+    story.recovers().await;
 }
 
 #[tokio::test]

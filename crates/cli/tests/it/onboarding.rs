@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::kit::bill::Delivery;
+use crate::kit::server::Body;
 use crate::kit::story::Story;
 use crate::kit::world::{OPERATOR_ARN, ROLE};
 
@@ -62,6 +63,17 @@ async fn the_published_request_connects_and_the_costs_come() {
 }
 
 #[tokio::test]
+async fn the_published_request_connects_whatever_its_content_type() {
+    for content_type in [None, Some("application/json")] {
+        let story = delivered().await;
+        let path = format!("/api/onboarding/orgs/{}/bill_connects/aws/iam_role", story.org);
+        let body = Body { text: story.body().to_string(), content_type };
+        let answer = story.server.send(Method::POST, &path, Some(&story.token), Some(body)).await;
+        assert_eq!(answer.status, 201, "{content_type:?}: {}", answer.json);
+    }
+}
+
+#[tokio::test]
 async fn both_generations_show_the_same_connection_and_prove_it_anew() {
     let story = delivered().await;
     let (org, payer) = (story.org, story.payer());
@@ -71,7 +83,11 @@ async fn both_generations_show_the_same_connection_and_prove_it_anew() {
         "billAccountId": payer, "bucketName": candidate.bucket, "bucketPath": "/bills/", "stsRoleArn": candidate.role,
         "stsExternalId": org, "effectiveFrom": "2026-01",
     });
-    let stranger = { let mut body = body.clone(); body["stsExternalId"] = json!("999999999"); body };
+    let stranger = {
+        let mut body = body.clone();
+        body["stsExternalId"] = json!("999999999");
+        body
+    };
     let answer = story.call(Method::POST, &format!("{base}/aws/iam-role"), Some(stranger)).await;
     assert_eq!(answer.status, 422, "an id that the org was not given: {}", answer.json);
     let made = story.call(Method::POST, &format!("{base}/aws/iam-role"), Some(body)).await;
@@ -180,11 +196,13 @@ async fn wrong_names_and_accounts_are_told() {
 async fn a_waiting_connection_starts_when_the_first_report_lands() {
     let story = Story::new().await;
     assert_eq!(story.connect().await.status, 201);
+    story.fails_with("waiting for the first report").await;
     assert_eq!(story.imports().await.len(), 0);
     assert_eq!(story.costs(&[]).await, json!({ "rows": [], "rowsTruncated": false }));
     Delivery::of(story.payer(), &[("Usage", "AmazonS3", "2")]).put(&story.world).await;
     story.completed(1).await;
     assert_eq!(story.billed().await, "2");
+    story.recovers().await;
 }
 
 #[tokio::test]
@@ -201,8 +219,18 @@ async fn the_command_line_proves_the_same_without_storing() {
     let candidate = &story.world.candidate;
     let org = story.org.to_string();
     let arguments = [
-        "check", "--org", &org, "--account", story.payer(), "--bucket", candidate.bucket.as_ref(), "--path", "bills",
-        "--role-arn", candidate.role.as_ref(), "--json",
+        "check",
+        "--org",
+        &org,
+        "--account",
+        story.payer(),
+        "--bucket",
+        candidate.bucket.as_ref(),
+        "--path",
+        "bills",
+        "--role-arn",
+        candidate.role.as_ref(),
+        "--json",
     ];
     let report = story.server.install().json(&arguments);
     assert!(report["checks"].as_array().unwrap().iter().all(|line| line["verdict"] == "passed"), "{report:#}");
@@ -224,7 +252,9 @@ async fn setup_prints_what_connects() {
     let role = "as-printed";
     story.world.payer.role(role, &setup["trust_policy"]).await;
     story.world.payer.set_permissions(role, &setup["permission_policy"]).await;
-    assert!(setup["connect"].as_str().unwrap().contains(&format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role")));
+    assert!(
+        setup["connect"].as_str().unwrap().contains(&format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role"))
+    );
     let mut body = story.body();
     body["aws_sts_role_arn"] = json!(format!("arn:aws:iam::{}:role/{role}", story.payer()));
     let path = format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role");
