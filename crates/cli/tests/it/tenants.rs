@@ -1,7 +1,8 @@
 //! Tenants are apart: an org's token reaches that org's data and nothing else.
 
+use billing::names::OrgId;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kit::bill::Delivery;
 use crate::kit::server::Server;
@@ -50,7 +51,11 @@ async fn another_orgs_token_gets_403_and_no_token_401_on_every_route() {
         let refresh = story.server.install().refresh_token(story.org, "admin");
         for token in [None, Some(""), Some("bca_wrong"), Some(refresh.as_str())] {
             let answer = story.server.call(method.clone(), &path, token, Some("{}".to_owned())).await;
-            assert_eq!((answer.status, &answer.json["name"]), (401, &json!("unauthorized")), "{method} {path} {token:?}");
+            assert_eq!(
+                (answer.status, &answer.json["name"]),
+                (401, &json!("unauthorized")),
+                "{method} {path} {token:?}"
+            );
         }
     }
 }
@@ -66,31 +71,62 @@ async fn a_viewer_reads_and_does_not_connect() {
     assert_eq!(answer.status, 403, "{}", answer.json);
 }
 
+/// Puts another org's admin in the place of the one who asks, and gives the one who asked.
+fn trade_places(story: &mut Story, (org, token): (OrgId, String)) -> (OrgId, String) {
+    (std::mem::replace(&mut story.org, org), std::mem::replace(&mut story.token, token))
+}
+
+/// What an org is told that each service cost, and the deliveries that this comes from.
+async fn told(story: &Story) -> (Value, Value) {
+    let costs = story.costs(&["service"]).await;
+    let rows = costs["rows"].as_array().expect("rows");
+    let cost = |row: &Value| {
+        let (service, cost) = (&row["dimensions"]["service"], &row["metrics"]["cost_nonamortized_unblended_adj"]);
+        json!([service, cost.to_string()])
+    };
+    (rows.iter().map(cost).collect(), costs["deliveries"].clone())
+}
+
 #[tokio::test]
 async fn two_orgs_with_the_same_payers_bill_stay_two_datasets() {
-    let first = Story::new().await;
-    Delivery::of(first.payer(), &[("Usage", "AmazonS3", "1.25")]).put(&first.world).await;
-    assert_eq!(first.connect().await.status, 201);
-    first.completed(1).await;
+    let mut story = Story::new().await;
+    Delivery::of(story.payer(), &[("Usage", "AmazonS3", "1.25")]).put(&story.world).await;
+    assert_eq!(story.connect().await.status, 201);
+    story.completed(1).await;
+    let (rows, deliveries) = told(&story).await;
+    assert_eq!(rows, json!([["AmazonS3", "1.25"]]));
+    assert_eq!(deliveries.as_array().map(Vec::len), Some(1), "{deliveries}");
 
     // The payer lets a second org read the same bucket, through a role that requires that org's id.
-    let Story { server, world, .. } = first;
-    let (org, token) = second_org(&server, &world).await;
-    let second = Story { server, org, token, world };
-    assert_eq!(second.costs(&[]).await["rows"], json!([]), "nothing of the first org's shows");
-    let mut body = second.body();
-    body["aws_sts_role_arn"] = json!(format!("arn:aws:iam::{}:role/second", second.payer()));
-    let path = format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role");
-    assert_eq!(second.call(Method::POST, &path, Some(body)).await.status, 201);
-    second.completed(1).await;
-    assert_eq!(second.billed().await, "1.25");
+    let second = second_org(&story.server, &story.world).await;
+    let first = trade_places(&mut story, second);
+    assert_eq!(told(&story).await, (json!([]), Value::Null), "nothing of the first org's shows");
+    let mut body = story.body();
+    body["aws_sts_role_arn"] = json!(format!("arn:aws:iam::{}:role/second", story.payer()));
+    let path = format!("/api/onboarding/orgs/{}/bill_connects/aws/iam_role", story.org);
+    assert_eq!(story.call(Method::POST, &path, Some(body)).await.status, 201);
+    story.completed(1).await;
+    assert_eq!(told(&story).await.0, json!([["AmazonS3", "1.25"]]));
 
-    // A month that only the second reads anew leaves the first one's as it was.
-    let folders: Vec<_> = std::fs::read_dir(second.server.install().data().join("lake/orgs")).unwrap().collect();
+    // A newer delivery of the same payer's same month, which only the second org's role can read.
+    story.world.without("s3:ListBucket").await;
+    Delivery::newer(story.payer()).put(&story.world).await;
+    story.completed(2).await;
+    let (new_rows, new_deliveries) = told(&story).await;
+    assert_eq!(new_rows, json!([["AmazonEC2", "0.0000000181"], ["AmazonS3", "20"]]));
+    assert_eq!(story.status_errors().await, [""; 0]);
+    let second = trade_places(&mut story, first);
+    story.fails_with("s3:ListBucket").await;
+    assert_eq!(told(&story).await, (rows, deliveries.clone()), "the first org's month is as it was");
+    assert_ne!(deliveries, new_deliveries);
+    assert_eq!(story.imports().await.len(), 1, "the second org's imports are not the first one's");
+    trade_places(&mut story, second);
+    assert_eq!(story.imports().await.len(), 2);
+    let folders: Vec<_> = std::fs::read_dir(story.server.install().data().join("lake/orgs")).unwrap().collect();
     assert_eq!(folders.len(), 2, "each org has a folder of its own");
 }
 
-async fn second_org(server: &Server, world: &World) -> (billing::names::OrgId, String) {
+async fn second_org(server: &Server, world: &World) -> (OrgId, String) {
     let org = server.install().org("Second");
     let token = server.access_token(org, "admin").await;
     let trust = billing::policy::trust_policy(crate::kit::world::OPERATOR_ARN, &org.external_id());
