@@ -1,7 +1,7 @@
 //! HTTP in, JSON out: both generations of the onboarding API and the cost API over the same steps.
 //!
 //! *Invariant:* a handler authenticates, calls one step and shapes its answer. Nothing here touches SQL, AWS or the lake,
-//! and nothing but [`access`] holds the `App`: what an org's handler can reach, it reaches as that org.
+//! and nothing but `access` holds the `App`: what an org's handler can reach, it reaches as that org.
 
 mod access;
 mod body;
