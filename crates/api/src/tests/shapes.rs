@@ -159,3 +159,16 @@ async fn what_can_be_asked_is_listed() {
     assert_eq!(centers, expected);
     assert_eq!(api.get("/healthz").await.json(), json!({ "status": "ok" }));
 }
+
+#[tokio::test]
+async fn the_documentation_names_all_that_can_be_asked() {
+    let api = Api::new().await;
+    let page = include_str!("../../../../docs/api.md");
+    for list in ["metrics", "dimensions"] {
+        let known = api.get(&format!("/bill-analysis/orgs/{{org}}/costs/{list}")).await.json();
+        for entry in known[list].as_array().unwrap() {
+            let id = entry["id"].as_str().unwrap();
+            assert!(page.contains(&format!("`{id}`")), "docs/api.md does not name `{id}`");
+        }
+    }
+}
