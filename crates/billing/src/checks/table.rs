@@ -38,9 +38,10 @@ pub enum Severity {
 }
 
 /// All that is known of a check before it is run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct CheckSpec {
-    /// Which check.
+    /// Which check. Serialised as its name.
+    #[serde(skip_serializing)]
     pub check: Check,
     /// Its name: the claim, in kebab case.
     pub name: &'static str,

@@ -11,7 +11,9 @@ use crate::{out, world};
 
 /// Without `--connect`, nothing is stored: a dry run of what the connect request would prove.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status 0 where every required claim holds, 1 where one does not or could not be proven.")]
+#[command(
+    after_help = "Examples:\n  billconnect check --org 123456789 --account 123456789012 --bucket acme-bills --path cur \\\n    --role-arn arn:aws:iam::123456789012:role/billing\n  billconnect check --org 123456789 --connect aws-123456789012\n\nExit status 0 where every required claim holds, 1 where one does not or could not be proven."
+)]
 pub struct Args {
     /// The org.
     #[arg(long)]

@@ -2,19 +2,26 @@
 
 use std::process::ExitCode;
 
-use billing::checks::{Check, checks_page};
+use billing::checks::{CHECKS, Check, checks_page};
 
 use crate::out;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  billconnect explain external-id-exact\n  billconnect explain --json")]
 pub struct Args {
     /// The check, such as `external-id-exact`; all of them if left out.
     check: Option<Check>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let text = args.check.map_or_else(checks_page, |check| check.spec().section());
-    out::data(text.trim_end());
+    match args.check {
+        Some(check) if args.json => out::json(check.spec())?,
+        None if args.json => out::json(&CHECKS)?,
+        Some(check) => out::data(check.spec().section().trim_end()),
+        None => out::data(checks_page().trim_end()),
+    }
     Ok(ExitCode::SUCCESS)
 }

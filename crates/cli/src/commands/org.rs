@@ -8,6 +8,7 @@ use crate::args::Global;
 use crate::{out, world};
 
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:\n  billconnect org create --name Acme\n  billconnect org list")]
 pub enum Command {
     /// Make an org. Its id is random, never comes back, and is the external id that its roles must require.
     Create {

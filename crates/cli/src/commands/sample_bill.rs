@@ -53,6 +53,9 @@ pub struct Args {
     /// The report's name.
     #[arg(long, default_value = "hourly-cost")]
     report: String,
+    /// Print the totals as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -84,6 +87,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let totals = sample::write(&spec, &args.out, &mut |progress| bar.set_position(progress.rows))?;
     bar.finish_and_clear();
     let rows = money::thousands(totals.overall.sums.rows.into());
+    if args.json {
+        out::json(&totals)?;
+    }
     out::talk(&format!("{rows} rows in `{}`; what a right reader must find is in totals.json", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }

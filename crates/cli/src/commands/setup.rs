@@ -19,6 +19,9 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  billconnect setup aws --org 123456789 --bucket acme-bills --path cur --host https://bills.example.com\n  billconnect setup aws --org 123456789 --bucket acme-bills --only trust-policy > trust.json"
+)]
 pub struct Args {
     /// The customer's org.
     #[arg(long)]

@@ -11,6 +11,9 @@ use crate::args::Global;
 use crate::{out, world};
 
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Examples:\n  billconnect token create --org 123456789 --role viewer\n  billconnect token revoke --org 123456789 1"
+)]
 pub enum Command {
     /// Make a refresh token. Its text is shown once and kept nowhere.
     Create {
