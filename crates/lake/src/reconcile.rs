@@ -83,8 +83,7 @@ impl Staging {
             status_before: self.status_before,
         };
         let (Month { connect, period }, manifest) = (self.month.clone(), self.head.manifest_key.clone());
-        let disagreement =
-            |source| LakeError::Disagreement { connect, period, manifest, source: Box::new(source) };
+        let disagreement = |source| LakeError::Disagreement { connect, period, manifest, source: Box::new(source) };
         Ok((reconcile(read, &lake, OffsetDateTime::now_utc()).map_err(disagreement)?, files))
     }
 
