@@ -1,39 +1,20 @@
 //! The step `ingest`: reads one delivery whole, has it reconciled, and publishes its month in place of the old one.
 
-use std::sync::Arc;
-
 use billing::connection::VerifiedConnection;
 use billing::decide::{Decision, Published, decide};
 use billing::delivery::{DeliveryHead, DeliveryId};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
 use futures::{TryStreamExt, stream};
-use lake::Progress;
 
 use crate::App;
 use crate::discover::{Discovered, Scope};
 use crate::error::AppError;
 use crate::store::{ImportStatus, ManifestOutcome, Outcome, SeenManifest};
+use crate::watch::Watcher;
 
 /// How many parts are read side by side, in the whole process: two keep two cores busy, and memory is a constant a part.
 pub(crate) const PARTS_AT_ONCE: usize = 2;
-
-/// Watches an ingest as it goes.
-pub trait Watcher: Send + Sync {
-    /// A delivery is begun; `progress` counts its rows and bytes from now on.
-    fn begun(&self, delivery: &DeliveryHead, progress: Arc<Progress>);
-    /// The delivery came to its end.
-    fn ended(&self, ingested: &Ingested);
-}
-
-/// Nobody watches.
-#[derive(Debug, Clone, Copy)]
-pub struct Unwatched;
-
-impl Watcher for Unwatched {
-    fn begun(&self, _: &DeliveryHead, _: Arc<Progress>) {}
-    fn ended(&self, _: &Ingested) {}
-}
 
 /// What came of one month's delivery.
 #[derive(Debug)]

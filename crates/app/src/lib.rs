@@ -13,6 +13,7 @@ pub mod query;
 pub mod store;
 pub mod tokens;
 mod walk;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,7 +10,8 @@ use futures::{FutureExt, StreamExt};
 
 use crate::discover::Scope;
 use crate::error::AppError;
-use crate::ingest::{Ingested, Unwatched, Watcher};
+use crate::ingest::Ingested;
+use crate::watch::{Unwatched, Watcher};
 use crate::{App, Key};
 
 /// How many connections are looked at side by side. What they read shares the places for parts.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use app::ingest::{Ingested, Watcher};
+use app::ingest::Ingested;
+use app::watch::Watcher;
 use billing::delivery::DeliveryHead;
 use indicatif::{ProgressBar, ProgressStyle};
 use lake::Progress;
