@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', default_value = "service", value_name = "DIMENSIONS")]
     by: Vec<Dimension>,
     /// Which cost.
-    #[arg(long, default_value = "billed")]
+    #[arg(long, default_value = "unblended")]
     cost: Cost,
     /// Only charges with this value, as `dimension=value`; several must all hold.
     #[arg(long, value_parser = equal, value_name = "DIMENSION=VALUE")]
@@ -52,8 +52,8 @@ A table shows cents; --json and the line below the table have every digit.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Cost {
-    /// What the invoice says.
-    Billed,
+    /// AWS's unblended cost, line by line: adds up to the invoice.
+    Unblended,
     /// Commitments spread over their use.
     Effective,
     /// Public on-demand prices.
@@ -69,7 +69,7 @@ enum Grain {
 impl Cost {
     fn metric(self) -> Metric {
         match self {
-            Self::Billed => Metric::CostNonamortizedUnblended,
+            Self::Unblended => Metric::CostNonamortizedUnblended,
             Self::Effective => Metric::CostAmortizedUnblended,
             Self::List => Metric::ListPriceNonamortized,
         }
