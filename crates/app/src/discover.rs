@@ -105,7 +105,6 @@ impl App {
             delivery_id: DeliveryId::of(&text.head.etag, &parts),
             report_name: report_name(report).to_owned(),
             manifest_key: head.key.clone(),
-            columns: manifest.column_names(),
             parts,
             made_at: text.head.modified,
         })

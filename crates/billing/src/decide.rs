@@ -51,7 +51,6 @@ mod tests {
             delivery_id: DeliveryId::of(manifest, std::slice::from_ref(&part)),
             report_name: "R".into(),
             manifest_key: "m".into(),
-            columns: vec![],
             parts: vec![part.clone()],
             made_at,
         };

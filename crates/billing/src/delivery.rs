@@ -73,8 +73,6 @@ pub struct DeliveryHead {
     pub report_name: String,
     /// The key of the manifest that describes it.
     pub manifest_key: String,
-    /// The columns that the manifest lists, as `category/name`.
-    pub columns: Vec<String>,
     /// The data files, in the manifest's order.
     pub parts: Vec<PartHead>,
     /// When AWS made it: the manifest's last modification.

@@ -128,11 +128,6 @@ impl LegacyManifest {
             None => Ok(()),
         }
     }
-
-    /// The columns as `category/name`, as the csv header spells them.
-    pub fn column_names(&self) -> Vec<String> {
-        self.columns.iter().map(|column| format!("{}/{}", column.category, column.name)).collect()
-    }
 }
 
 /// The month between two instants such as `20260901T000000.000Z`, if they span exactly one.
@@ -177,7 +172,8 @@ mod tests {
     fn a_manifest_is_read() {
         let manifest = LegacyManifest::parse("m.json", sample().to_string().as_bytes()).unwrap();
         assert_eq!(manifest.period.to_string(), "2026-09");
-        assert_eq!(manifest.column_names(), ["lineItem/UnblendedCost"]);
+        let column = Column { category: "lineItem".into(), name: "UnblendedCost".into() };
+        assert_eq!(manifest.columns, [column]);
         assert_eq!(manifest.report_keys, ["P/R/20260901-20261001/a-1/R-00001.csv.gz"]);
         manifest.readable(&"P".parse().unwrap()).unwrap();
         manifest.readable(&"".parse().unwrap()).unwrap();

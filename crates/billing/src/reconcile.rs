@@ -276,7 +276,6 @@ mod tests {
             delivery_id: DeliveryId::of("m", &[]),
             report_name: "R".to_owned(),
             manifest_key: "R-Manifest.json".to_owned(),
-            columns: Vec::new(),
             parts: Vec::new(),
             made_at: datetime!(2026-10-03 0:00 UTC),
         };

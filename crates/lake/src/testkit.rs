@@ -126,7 +126,6 @@ pub(crate) fn head(name: &str) -> DeliveryHead {
         delivery_id: DeliveryId::of(name, &[]),
         report_name: "R".to_owned(),
         manifest_key: "R-Manifest.json".to_owned(),
-        columns: Vec::new(),
         parts: vec![PartHead { key: "R-00001.csv.gz".to_owned(), etag: "\"1\"".to_owned(), size: 1 }],
         made_at: datetime!(2026-10-03 0:00 UTC),
     }

@@ -31,7 +31,6 @@ fn head() -> DeliveryHead {
         delivery_id: DeliveryId::of("m", std::slice::from_ref(&part)),
         report_name: "report".to_owned(),
         manifest_key: "report-Manifest.json".to_owned(),
-        columns: Vec::new(),
         parts: vec![part],
         made_at: datetime!(2026-09-15 12:00 UTC),
     }
