@@ -20,6 +20,9 @@ pub trait AwsAccount: Send + Sync {
     /// Assumes the candidate's role, presenting an external id, and says who the session is.
     async fn assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Probe<Caller>;
 
+    /// Says who the keys of the candidate's IAM user are.
+    async fn identify(&self, candidate: &Candidate) -> Probe<Caller>;
+
     /// Asks for the bucket's region.
     async fn bucket_region(&self, candidate: &Candidate) -> Probe<Region>;
 

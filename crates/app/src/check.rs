@@ -1,11 +1,11 @@
 //! The step `check`: asks AWS everything that a connection must prove, side by side, and has the answers judged.
 
 use billing::checks::{Report, Subject, judge};
-use billing::connection::{Candidate, Presented};
+use billing::connection::{Access, Candidate, Presented, RoleAccess};
 use billing::layout::{manifest_of, report_name};
 use billing::manifest::LegacyManifest;
 use billing::names::Region;
-use billing::probe::{Evidence, FoundReport, Level, Probe, Refusal, RefusalKind};
+use billing::probe::{Caller, Evidence, FoundReport, Level, Probe, Refusal, RefusalKind};
 use futures::future::join_all;
 use time::OffsetDateTime;
 
@@ -18,6 +18,9 @@ use crate::walk::{Place, Reports, WalkError, walk};
 const NEWEST_MONTHS: usize = 3;
 
 const NO_SESSION: &str = "the role cannot be assumed: mend `role-assumable` first";
+const NO_KEYS: &str = "the keys do not work: mend `user-keys-work` first";
+const BY_ROLE: &str = "the connection is by a role, which needs no keys";
+const BY_USER: &str = "an IAM user has no trust policy; a role is safer";
 
 impl App {
     /// Proves, or fails to prove, every claim about the candidate. Stores nothing. `connected_at` is when it was connected, if it
@@ -57,22 +60,50 @@ fn principal_of(caller_arn: &str) -> String {
 }
 
 async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence, AppError> {
+    let Entry { operator, assumed, keys, without_id, forged } = match &candidate.access {
+        Access::Role(role) => try_role(aws, candidate, role).await?,
+        Access::User(_) => try_user(aws, candidate).await,
+    };
+    let bucket = match (assumed.granted(), keys.granted(), &candidate.access) {
+        (None, None, Access::Role(_)) => Bucket::not_asked(NO_SESSION),
+        (None, None, Access::User(_)) => Bucket::not_asked(NO_KEYS),
+        _ => look(aws, candidate).await,
+    };
+    let Bucket { region, listing, reports, crowded, first_byte } = bucket;
+    Ok(Evidence { operator, assumed, keys, without_id, forged, region, listing, reports, crowded, first_byte })
+}
+
+/// What was seen of the way in.
+struct Entry {
+    operator: Probe<Caller>,
+    assumed: Probe<Caller>,
+    keys: Probe<Caller>,
+    without_id: Probe<()>,
+    forged: Vec<(&'static str, Probe<()>)>,
+}
+
+/// Tries the role with the right external id, with none, and with wrong ones.
+async fn try_role(aws: &dyn AwsAccount, candidate: &Candidate, role: &RoleAccess) -> Result<Entry, AppError> {
     let mut entropy = [0; 16];
     getrandom::fill(&mut entropy).map_err(|_| AppError::Entropy)?;
-    let right = candidate.external_id();
-    let forged = right.forgeries(&entropy);
+    let forged = role.external_id.forgeries(&entropy);
     let wrong =
         forged.iter().map(|id| async { (id.how, aws.assume(candidate, Presented::Forged(id)).await.map(|_| ())) });
     let (operator, assumed, without_id, forged) = futures::join!(
         aws.operator(),
-        aws.assume(candidate, Presented::Right(&right)),
+        aws.assume(candidate, Presented::Right(&role.external_id)),
         aws.assume(candidate, Presented::Absent),
         join_all(wrong),
     );
-    let without_id = without_id.map(|_| ());
-    let bucket = if assumed.granted().is_some() { look(aws, candidate).await } else { Bucket::not_asked(NO_SESSION) };
-    let Bucket { region, listing, reports, crowded, first_byte } = bucket;
-    Ok(Evidence { operator, assumed, without_id, forged, region, listing, reports, crowded, first_byte })
+    let (keys, without_id) = (Probe::NotAsked(BY_ROLE), without_id.map(|_| ()));
+    Ok(Entry { operator, assumed, keys, without_id, forged })
+}
+
+/// Tries the user's keys.
+async fn try_user(aws: &dyn AwsAccount, candidate: &Candidate) -> Entry {
+    let (operator, keys) = futures::join!(aws.operator(), aws.identify(candidate));
+    let (assumed, without_id) = (Probe::NotAsked(BY_USER), Probe::NotAsked(BY_USER));
+    Entry { operator, assumed, keys, without_id, forged: Vec::new() }
 }
 
 /// What was seen of the bucket.

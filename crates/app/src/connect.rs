@@ -1,7 +1,7 @@
 //! The step `connect`: from what a customer sends to a stored connection, or to everything that has to be mended.
 
 use billing::checks::{Report, State, refuse_malformed_role};
-use billing::connection::{BillConnect, Candidate};
+use billing::connection::{Access, BillConnect, Candidate, RoleAccess};
 use billing::names::{BillConnectId, NameError, OrgId, SessionName};
 use time::OffsetDateTime;
 
@@ -135,8 +135,8 @@ fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
             "the external id is not one that this org was given; leave it out to use the org's own".to_owned();
         wrong.push(FieldError { field: Field::ExternalId, message });
     }
-    let role = match request.role_arn.parse() {
-        Ok(role) => Some(role),
+    let arn = match request.role_arn.parse() {
+        Ok(arn) => Some(arn),
         // Alone, it is a check that failed, with a report; beside others it is one of several wrong fields.
         Err(error) if wrong.is_empty() => {
             let report = refuse_malformed_role(&error, OffsetDateTime::now_utc());
@@ -144,12 +144,13 @@ fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
         }
         Err(error) => keep(Field::Role, Err(error), &mut wrong),
     };
-    let (Some(account), Some(bucket), Some(path), Some(role), Some(session_name), Some(effective_from), true) =
-        (account, bucket, path, role, session_name, effective_from, wrong.is_empty())
+    let (Some(account), Some(bucket), Some(path), Some(arn), Some(session_name), Some(effective_from), true) =
+        (account, bucket, path, arn, session_name, effective_from, wrong.is_empty())
     else {
         return Err(ConnectError::Invalid(wrong));
     };
-    Ok(Candidate { org: request.org, account, bucket, path, role, session_name, effective_from })
+    let access = Access::Role(RoleAccess { arn, session_name, external_id: request.org.external_id() });
+    Ok(Candidate { org: request.org, account, bucket, path, access, effective_from })
 }
 
 /// The parsed value, or `None` with the error kept.
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn a_request_becomes_a_candidate() {
         let candidate = candidate(&request()).unwrap();
-        assert_eq!((candidate.path.as_ref(), candidate.session_name.as_ref()), ("P", "flexera-finops"));
+        assert_eq!((candidate.path.as_ref(), candidate.role().unwrap().session_name.as_ref()), ("P", "flexera-finops"));
         let own = ConnectRequest { external_id: Some("123456".into()), ..request() };
         assert!(super::candidate(&own).is_ok());
     }

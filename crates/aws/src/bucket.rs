@@ -76,7 +76,7 @@ impl AwsClient {
         Err(Box::new(question.failed(RefusalKind::Invalid, "TooManyKeys", &message)))
     }
 
-    /// S3 in `region`, in a session of the candidate's role.
+    /// S3 in `region`, with credentials that act for the candidate.
     pub(crate) async fn s3(&self, candidate: &Candidate, region: &Region) -> Result<aws_sdk_s3::Client, Box<Refusal>> {
         Ok(self.s3_as(candidate, region, self.session(candidate).await?))
     }
@@ -93,7 +93,7 @@ impl AwsClient {
     {
         let refusal = question.refused(error);
         if concerns_credentials(&refusal.code) {
-            tracing::debug!(role = %candidate.role, code = %refusal.code, "a session ended early");
+            tracing::debug!(org = %candidate.org, connect = %candidate.id(), code = %refusal.code, "a session ended early");
             self.sessions.forget(candidate).await;
         }
         Box::new(refusal)
@@ -102,7 +102,7 @@ impl AwsClient {
 
 fn about_bucket(candidate: &Candidate, operation: Operation) -> Question {
     let resource = format!("arn:{}:s3:::{}", candidate.partition(), candidate.bucket);
-    Question { operation, resource, signer: Signer::Session }
+    Question { operation, resource, signer: Signer::of(candidate) }
 }
 
 /// The region that a location constraint names: the oldest region has none, and Ireland's first name was `EU`.

@@ -61,12 +61,12 @@ impl AwsClient {
         caller(&client, Signer::Operator, "*").await.map_err(|refusal| *refusal).into()
     }
 
-    /// STS with our own credentials, in our own region or else in the home of `partition`.
+    /// STS with our own credentials, in our own region where that lies in `partition`, or else in its home.
     pub(crate) fn sts(&self, partition: Partition, retry: String) -> aws_sdk_sts::Client {
         aws_sdk_sts::Client::from_conf(self.sts_config(partition, retry).build())
     }
 
-    /// STS with the credentials of a session in `candidate`'s role.
+    /// STS with credentials that act for `candidate`.
     pub(crate) fn sts_as(&self, candidate: &Candidate, session: Credentials) -> aws_sdk_sts::Client {
         let config = self.sts_config(candidate.partition(), retry_name(candidate));
         let config = config.credentials_provider(session).identity_cache(IdentityCache::no_cache());
@@ -75,13 +75,14 @@ impl AwsClient {
 
     fn sts_config(&self, partition: Partition, retry: String) -> aws_sdk_sts::config::Builder {
         // Regional STS, not the global endpoint: its tokens are good in every region, opt-in ones too.
-        let region = self.base.region().cloned().unwrap_or_else(|| SdkRegion::new(partition.home_region()));
+        let own = self.base.region().filter(|region| Partition::of_region(region.as_ref()) == partition);
+        let region = own.cloned().unwrap_or_else(|| SdkRegion::new(partition.home_region()));
         aws_sdk_sts::config::Builder::from(self.base.as_ref())
             .region(region)
             .retry_partition(RetryPartition::new(retry))
     }
 
-    /// S3 in `region` with the credentials of a session in `candidate`'s role.
+    /// S3 in `region` with credentials that act for `candidate`.
     pub(crate) fn s3_as(&self, candidate: &Candidate, region: &Region, session: Credentials) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(self.base.as_ref())
             .region(SdkRegion::new(region.to_string()))

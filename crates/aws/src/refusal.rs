@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
+use billing::connection::{Access, Candidate};
 use billing::probe::{Refusal, RefusalKind};
 
 use crate::operation::Operation;
@@ -17,6 +18,18 @@ pub(crate) enum Signer {
     Operator,
     /// Those of a session in the customer's role.
     Session,
+    /// Those of the customer's IAM user.
+    Keys,
+}
+
+impl Signer {
+    /// Who signs what is asked for the candidate, once we are in.
+    pub(crate) fn of(candidate: &Candidate) -> Self {
+        match candidate.access {
+            Access::Role(_) => Self::Session,
+            Access::User(_) => Self::Keys,
+        }
+    }
 }
 
 /// One question to AWS, for naming it in a refusal.
@@ -95,8 +108,9 @@ fn kind_of(answer: &Answer<'_>, signer: Signer) -> RefusalKind {
         "RequestTimeout" | "RequestTimeTooSkewed" | "InternalError" | "ServiceUnavailable" => RefusalKind::Unavailable,
         credentials if concerns_credentials(credentials) => match signer {
             Signer::Operator => RefusalKind::OwnCredentials,
+            Signer::Keys if refuses_keys(answer) => RefusalKind::KeysRefused,
             // A session that ended early is opened anew by the next call.
-            Signer::Session => RefusalKind::Unavailable,
+            Signer::Session | Signer::Keys => RefusalKind::Unavailable,
         },
         _ if answer.status >= 500 => RefusalKind::Unavailable,
         _ => RefusalKind::Invalid,
@@ -133,6 +147,13 @@ pub(crate) fn concerns_credentials(code: &str) -> bool {
             | "SignatureDoesNotMatch"
             | "UnrecognizedClientException"
     )
+}
+
+/// Whether long-term keys are refused for what they are. A signature that came too late says nothing of them.
+fn refuses_keys(answer: &Answer<'_>) -> bool {
+    let wrong = ["InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"];
+    let late = ["Signature expired", "Signature not yet current"];
+    answer.code.is_some_and(|code| wrong.contains(&code)) && !late.iter().any(|words| answer.message.contains(words))
 }
 
 /// What kept an answer of AWS away, and what to call it.
@@ -247,6 +268,20 @@ mod tests {
             let answer = Answer { code: Some(code), status: 403, message: "" };
             assert_eq!(kind_of(&answer, Signer::Operator), RefusalKind::OwnCredentials, "{code}");
             assert_eq!(kind_of(&answer, Signer::Session), RefusalKind::Unavailable, "{code}");
+        }
+        for (code, message, kind) in [
+            (
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+                RefusalKind::KeysRefused,
+            ),
+            ("InvalidAccessKeyId", "does not exist in our records", RefusalKind::KeysRefused),
+            ("SignatureDoesNotMatch", "Check your AWS Secret Access Key", RefusalKind::KeysRefused),
+            ("SignatureDoesNotMatch", "Signature expired: 20260901T000000Z is now earlier", RefusalKind::Unavailable),
+            ("RequestExpired", "", RefusalKind::Unavailable),
+        ] {
+            let answer = Answer { code: Some(code), status: 403, message };
+            assert_eq!(kind_of(&answer, Signer::Keys), kind, "{code} {message}");
         }
     }
 

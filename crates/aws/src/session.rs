@@ -1,4 +1,5 @@
 //! Sessions in customers' roles: opened by `AssumeRole`, scoped to one bucket and path, kept until shortly before they end.
+//! A customer's IAM user has none: its keys are used as they are, and nothing of it is kept here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::config::Credentials;
 use billing::bucket::{BucketName, BucketPath};
-use billing::connection::{Candidate, Presented};
-use billing::names::{BillConnectId, OrgId};
+use billing::connection::{Access, Candidate, Presented, RoleAccess, UserAccess};
+use billing::names::{BillConnectId, ExternalId, OrgId};
 use billing::policy;
 use billing::probe::{Caller, Probe, Refusal, RefusalKind};
 use billing::role::RoleArn;
+use secrecy::ExposeSecret;
 
 use crate::client::{AwsClient, caller, retry_name};
 use crate::operation::Operation;
@@ -31,20 +33,22 @@ struct Scope {
     org: OrgId,
     connect: BillConnectId,
     role: RoleArn,
+    external_id: ExternalId,
     bucket: BucketName,
     path: BucketPath,
     name: String,
 }
 
 impl Scope {
-    fn of(candidate: &Candidate) -> Self {
+    fn of(candidate: &Candidate, role: &RoleAccess) -> Self {
         Self {
             org: candidate.org,
             connect: candidate.id(),
-            role: candidate.role.clone(),
+            role: role.arn.clone(),
+            external_id: role.external_id.clone(),
             bucket: candidate.bucket.clone(),
             path: candidate.path.clone(),
-            name: candidate.session_name.to_string(),
+            name: role.session_name.to_string(),
         }
     }
 }
@@ -72,7 +76,9 @@ impl Sessions {
 
     /// Makes the next call in this scope open a session anew.
     pub(crate) async fn forget(&self, candidate: &Candidate) {
-        *self.slot(Scope::of(candidate)).lock().await = None;
+        if let Some(role) = candidate.role() {
+            *self.slot(Scope::of(candidate, role)).lock().await = None;
+        }
     }
 }
 
@@ -86,33 +92,57 @@ impl AwsClient {
     /// With the right id, the session is asked who it is and kept for the calls that follow. With none or a wrong one, a
     /// session that AWS gives nevertheless is thrown away unused: that it was given is the answer.
     pub async fn assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Probe<Caller> {
-        self.try_assume(candidate, presented).await.map_err(|refusal| *refusal).into()
+        match candidate.role() {
+            Some(role) => self.try_assume((candidate, role), presented).await.map_err(|refusal| *refusal).into(),
+            None => Probe::NotAsked("the connection is by an IAM user, who is not assumed"),
+        }
     }
 
-    async fn try_assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Result<Caller, Box<Refusal>> {
-        let opened = self.open_session(candidate, presented).await;
+    async fn try_assume(
+        &self,
+        (candidate, role): (&Candidate, &RoleAccess),
+        presented: Presented<'_>,
+    ) -> Result<Caller, Box<Refusal>> {
+        let opened = self.open_session((candidate, role), presented).await;
         let Presented::Right(_) = presented else {
-            return opened.map(|(_, arn)| Caller { account: candidate.role.account().to_string(), arn });
+            return opened.map(|(_, arn)| Caller { account: role.arn.account().to_string(), arn });
         };
         if opened.as_ref().is_err_and(|refusal| refusal.kind.is_denial()) {
             // AWS lets a session run on when the role is withdrawn; we do not.
             self.sessions.forget(candidate).await;
         }
         let (session, _) = opened?;
-        let who = caller(&self.sts_as(candidate, session.clone()), Signer::Session, candidate.role.as_ref()).await?;
-        *self.sessions.slot(Scope::of(candidate)).lock().await = Some(session);
+        let who = caller(&self.sts_as(candidate, session.clone()), Signer::Session, role.arn.as_ref()).await?;
+        *self.sessions.slot(Scope::of(candidate, role)).lock().await = Some(session);
         Ok(who)
     }
 
-    /// The credentials of a session in the candidate's role: the one that is open, or a new one shortly before it ends.
+    /// Who the candidate's own keys are, where it came with keys.
+    pub async fn identify(&self, candidate: &Candidate) -> Probe<Caller> {
+        let Some(user) = candidate.user() else {
+            return Probe::NotAsked("the connection is by a role, which needs no keys");
+        };
+        let resource = format!("arn:{}:iam::{}:user/*", user.partition, candidate.account);
+        let who = caller(&self.sts_as(candidate, keys(user)), Signer::Keys, &resource).await;
+        who.map_err(|refusal| *refusal).into()
+    }
+
+    /// The credentials that act for the candidate: a session in its role (the one that is open, or a new one shortly before it
+    /// ends), or its user's keys.
     pub(crate) async fn session(&self, candidate: &Candidate) -> Result<Credentials, Box<Refusal>> {
-        let slot = self.sessions.slot(Scope::of(candidate));
+        match &candidate.access {
+            Access::Role(role) => self.role_session(candidate, role).await,
+            Access::User(user) => Ok(keys(user)),
+        }
+    }
+
+    async fn role_session(&self, candidate: &Candidate, role: &RoleAccess) -> Result<Credentials, Box<Refusal>> {
+        let slot = self.sessions.slot(Scope::of(candidate, role));
         let mut held = slot.lock().await;
         if let Some(session) = held.as_ref().filter(|session| is_fresh(session)) {
             return Ok(session.clone());
         }
-        let external_id = candidate.external_id();
-        let (session, _) = self.open_session(candidate, Presented::Right(&external_id)).await?;
+        let (session, _) = self.open_session((candidate, role), Presented::Right(&role.external_id)).await?;
         *held = Some(session.clone());
         Ok(session)
     }
@@ -120,21 +150,18 @@ impl AwsClient {
     /// Asks STS for a session: its credentials and the ARN that it acts as.
     async fn open_session(
         &self,
-        candidate: &Candidate,
+        (candidate, role): (&Candidate, &RoleAccess),
         presented: Presented<'_>,
     ) -> Result<(Credentials, String), Box<Refusal>> {
-        let question = Question {
-            operation: Operation::AssumeRole,
-            resource: candidate.role.to_string(),
-            signer: Signer::Operator,
-        };
+        let (operation, resource) = (Operation::AssumeRole, role.arn.to_string());
+        let question = Question { operation, resource, signer: Signer::Operator };
         let scope = policy::session_policy(candidate.partition(), &candidate.bucket, &candidate.path);
         let client = self.sts(candidate.partition(), retry_name(candidate));
         // No tags and no source identity: the trust policy that we publish grants `sts:AssumeRole` alone.
         let answer = client
             .assume_role()
-            .role_arn(candidate.role.as_ref())
-            .role_session_name(candidate.session_name.as_ref())
+            .role_arn(role.arn.as_ref())
+            .role_session_name(role.session_name.as_ref())
             .set_external_id(presented.text().map(str::to_owned))
             .policy(scope.to_string())
             .duration_seconds(LIFETIME)
@@ -153,9 +180,19 @@ impl AwsClient {
     }
 }
 
+/// A user's keys as the SDK takes them. They do not end, so nothing is gained by keeping them.
+fn keys(user: &UserAccess) -> Credentials {
+    Credentials::new(user.access_key_id.as_ref(), user.secret_access_key.expose_secret(), None, None, "IamUser")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn slot(sessions: &Sessions, org: &str, path: &str) -> Slot {
+        let candidate = candidate(org, path);
+        sessions.slot(Scope::of(&candidate, candidate.role().unwrap()))
+    }
 
     fn candidate(org: &str, path: &str) -> Candidate {
         Candidate {
@@ -163,8 +200,11 @@ mod tests {
             account: "123456789012".parse().unwrap(),
             bucket: "acme-bills".parse().unwrap(),
             path: path.parse().unwrap(),
-            role: "arn:aws:iam::123456789012:role/finops".parse().unwrap(),
-            session_name: billing::names::SessionName::default(),
+            access: Access::Role(RoleAccess {
+                arn: "arn:aws:iam::123456789012:role/finops".parse().unwrap(),
+                session_name: billing::names::SessionName::default(),
+                external_id: org.parse::<OrgId>().unwrap().external_id(),
+            }),
             effective_from: None,
         }
     }
@@ -177,12 +217,12 @@ mod tests {
     #[test]
     fn a_session_serves_one_org_and_one_path() {
         let sessions = Sessions::default();
-        let mine = sessions.slot(Scope::of(&candidate("100001", "bills")));
+        let mine = slot(&sessions, "100001", "bills");
         *mine.try_lock().unwrap() = Some(lasting(3600));
-        let same = sessions.slot(Scope::of(&candidate("100001", "bills")));
+        let same = slot(&sessions, "100001", "bills");
         assert!(Arc::ptr_eq(&mine, &same));
-        for other in [candidate("100002", "bills"), candidate("100001", "other")] {
-            assert!(sessions.slot(Scope::of(&other)).try_lock().unwrap().is_none(), "{other:?}");
+        for (org, path) in [("100002", "bills"), ("100001", "other")] {
+            assert!(slot(&sessions, org, path).try_lock().unwrap().is_none(), "{org} {path}");
         }
     }
 
@@ -200,10 +240,10 @@ mod tests {
     fn ended_sessions_leave_the_cache() {
         let sessions = Sessions::default();
         for (org, seconds) in [("100001", 1), ("100002", 3600)] {
-            let slot = sessions.slot(Scope::of(&candidate(org, "")));
+            let slot = slot(&sessions, org, "");
             *slot.try_lock().unwrap() = Some(lasting(seconds));
         }
-        sessions.slot(Scope::of(&candidate("100003", "")));
+        slot(&sessions, "100003", "");
         let slots = sessions.slots.lock().unwrap();
         let mut orgs: Vec<String> = slots.keys().map(|scope| scope.org.to_string()).collect();
         orgs.sort();

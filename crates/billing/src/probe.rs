@@ -88,6 +88,8 @@ pub enum RefusalKind {
     Throttled,
     /// Our own credentials are missing, expired or wrong.
     OwnCredentials,
+    /// The keys that the customer gave are wrong, switched off or gone.
+    KeysRefused,
     /// No answer, a time-out, or a fault on AWS's side.
     Unavailable,
     /// AWS did not like the request itself.
@@ -153,6 +155,8 @@ pub struct Evidence {
     pub operator: Probe<Caller>,
     /// Who we are after assuming the role with the right external id.
     pub assumed: Probe<Caller>,
+    /// Who an IAM user's keys are.
+    pub keys: Probe<Caller>,
     /// What came of assuming the role without an external id.
     pub without_id: Probe<()>,
     /// What came of each wrong external id, by how it differs from the right one.

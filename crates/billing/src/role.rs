@@ -29,6 +29,15 @@ impl Partition {
         }
     }
 
+    /// The partition that a region lies in.
+    pub fn of_region(region: &str) -> Self {
+        match region {
+            china if china.starts_with("cn-") => Self::AwsCn,
+            gov if gov.starts_with("us-gov-") => Self::AwsUsGov,
+            _ => Self::Aws,
+        }
+    }
+
     /// The region whose endpoints answer before a bucket's own region is known.
     pub fn home_region(self) -> &'static str {
         match self {
@@ -42,6 +51,15 @@ impl Partition {
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Partition {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let all = [Self::Aws, Self::AwsCn, Self::AwsUsGov];
+        let found = all.into_iter().find(|partition| partition.as_str() == text);
+        found.ok_or_else(|| NameError::new("a partition", text, "it is `aws`, `aws-cn` or `aws-us-gov`"))
     }
 }
 
@@ -121,6 +139,15 @@ fn role_rule(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partitions_are_told_by_name_and_by_region() {
+        for partition in [Partition::Aws, Partition::AwsCn, Partition::AwsUsGov] {
+            assert_eq!(partition.as_str().parse(), Ok(partition));
+            assert_eq!(Partition::of_region(partition.home_region()), partition);
+        }
+        assert!("azure".parse::<Partition>().is_err());
+    }
 
     #[test]
     fn a_role_arn_is_taken_apart() {

@@ -36,6 +36,10 @@ impl AwsAccount for Aws {
         self.client().await.assume(candidate, presented).await
     }
 
+    async fn identify(&self, candidate: &Candidate) -> Probe<Caller> {
+        self.client().await.identify(candidate).await
+    }
+
     async fn bucket_region(&self, candidate: &Candidate) -> Probe<Region> {
         self.client().await.bucket_region(candidate).await
     }

@@ -35,6 +35,13 @@ pub(crate) struct View {
     aws_bucket_name: String,
     aws_bucket_path: String,
     aws_bucket_region: String,
+    #[serde(flatten)]
+    role: Option<RoleView>,
+}
+
+/// What only connections by a role have.
+#[derive(Debug, Serialize)]
+struct RoleView {
     aws_sts_role_arn: String,
     aws_sts_role_session_name: String,
 }
@@ -42,6 +49,10 @@ pub(crate) struct View {
 impl From<BillConnect> for View {
     fn from(connect: BillConnect) -> Self {
         let (id, asked) = (connect.candidate.id(), connect.candidate);
+        let role = asked.role().map(|role| RoleView {
+            aws_sts_role_arn: role.arn.to_string(),
+            aws_sts_role_session_name: role.session_name.to_string(),
+        });
         Self {
             href: href(asked.org, &id),
             id,
@@ -52,8 +63,7 @@ impl From<BillConnect> for View {
             aws_bucket_name: asked.bucket.into(),
             aws_bucket_path: asked.path.into(),
             aws_bucket_region: connect.region.into(),
-            aws_sts_role_arn: asked.role.into(),
-            aws_sts_role_session_name: asked.session_name.into(),
+            role,
         }
     }
 }

@@ -3,7 +3,7 @@
 use app::query::Validation;
 use axum::Json;
 use axum::http::StatusCode;
-use billing::connection::BillConnect;
+use billing::connection::{AccessKind, BillConnect};
 use billing::names::BillConnectId;
 use serde::Serialize;
 
@@ -54,7 +54,8 @@ struct AwsView {
     onboarding_origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     effective_from: Option<String>,
-    iam_role: IamRoleView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iam_role: Option<IamRoleView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,13 +70,16 @@ struct IamRoleView {
 impl From<BillConnect> for View {
     fn from(connect: BillConnect) -> Self {
         let (id, asked) = (connect.candidate.id(), connect.candidate);
-        let iam_role = IamRoleView {
-            sts_external_id: asked.external_id().to_string(),
-            sts_role_arn: asked.role.to_string(),
-            sts_role_session_name: asked.session_name.to_string(),
-        };
+        let iam_role = asked.role().map(|role| IamRoleView {
+            sts_external_id: role.external_id.to_string(),
+            sts_role_arn: role.arn.to_string(),
+            sts_role_session_name: role.session_name.to_string(),
+        });
         let aws = AwsView {
-            kind: "finops:bill-connect-aws-iam-role",
+            kind: match asked.access.kind() {
+                AccessKind::Role => "finops:bill-connect-aws-iam-role",
+                AccessKind::User => "finops:bill-connect-aws-iam-user",
+            },
             partition: asked.partition().as_str(),
             // The public clients know `finops` and `platform`; both generations are the former.
             onboarding_origin: "finops",

@@ -13,7 +13,7 @@ use app::tokens::Role;
 use app::{App, AwsAccount, PartStream, Settings};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use billing::connection::{BillConnect, Candidate, Presented};
+use billing::connection::{Access, BillConnect, Candidate, Presented, RoleAccess};
 use billing::delivery::PartHead;
 use billing::names::{OrgId, Region};
 use billing::probe::{Caller, Level, ObjectText, Probe, Refusal, RefusalKind};
@@ -47,6 +47,9 @@ impl AwsAccount for NoAws {
         down()
     }
     async fn assume(&self, _: &Candidate, _: Presented<'_>) -> Probe<Caller> {
+        down()
+    }
+    async fn identify(&self, _: &Candidate) -> Probe<Caller> {
         down()
     }
     async fn bucket_region(&self, _: &Candidate) -> Probe<Region> {
@@ -157,8 +160,11 @@ impl Api {
             account: account.parse().unwrap(),
             bucket: "acme-bills".parse().unwrap(),
             path: "cur".parse().unwrap(),
-            role: format!("arn:aws:iam::{account}:role/reader").parse().unwrap(),
-            session_name: "flexera_optima".parse().unwrap(),
+            access: Access::Role(RoleAccess {
+                arn: format!("arn:aws:iam::{account}:role/reader").parse().unwrap(),
+                session_name: "flexera_optima".parse().unwrap(),
+                external_id: self.org.external_id(),
+            }),
             effective_from: None,
         };
         let connect = BillConnect {
@@ -168,7 +174,7 @@ impl Api {
             updated_at: time::macros::datetime!(2026-10-02 12:00 UTC),
         };
         let report = json!({
-            "candidate": null, "region": null, "waiting": false, "judged_at": "2026-10-01T12:00:00Z", "checks": []
+            "fingerprint": null, "access": "role", "region": null, "waiting": false, "judged_at": "2026-10-01T12:00:00Z", "checks": []
         });
         let report = serde_json::from_value(report).unwrap();
         self.app.store().insert_connect(&connect, &report).await.unwrap();

@@ -1,7 +1,7 @@
 //! Bill connects and the history of their reports.
 
 use billing::checks::Report;
-use billing::connection::{BillConnect, Candidate};
+use billing::connection::{Access, BillConnect, Candidate, RoleAccess};
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
 use sqlx::sqlite::SqliteRow;
@@ -15,6 +15,7 @@ impl Store {
     /// Answers [`StoreError::Conflict`] where the org has connected that account already.
     pub async fn insert_connect(&self, connect: &BillConnect, report: &Report) -> Result<(), StoreError> {
         let (asked, id) = (&connect.candidate, connect.candidate.id());
+        let role = asked.role().ok_or(StoreError::NotStorable)?;
         let mut transaction = self.pool.begin().await?;
         let insert = query(
             "INSERT INTO bill_connects (org_id, id, account, bucket, path, role_arn, session_name, effective_from,
@@ -28,8 +29,8 @@ impl Store {
             .bind(asked.account.as_ref())
             .bind(asked.bucket.as_ref())
             .bind(asked.path.as_ref())
-            .bind(asked.role.as_ref())
-            .bind(asked.session_name.as_ref())
+            .bind(role.arn.as_ref())
+            .bind(role.session_name.as_ref())
             .bind(asked.effective_from.map(|period| period.to_string()))
             .bind(connect.region.as_ref())
             .bind(micros(connect.created_at))
@@ -89,13 +90,18 @@ async fn write_report(
 
 fn read(row: &SqliteRow) -> Result<BillConnect, StoreError> {
     let effective_from: Option<String> = row.try_get("effective_from")?;
+    let org = row.org("org_id")?;
+    let access = Access::Role(RoleAccess {
+        arn: row.text("role_arn")?,
+        session_name: row.text("session_name")?,
+        external_id: org.external_id(),
+    });
     let candidate = Candidate {
-        org: row.org("org_id")?,
+        org,
         account: row.text("account")?,
         bucket: row.text("bucket")?,
         path: row.text("path")?,
-        role: row.text("role_arn")?,
-        session_name: row.text("session_name")?,
+        access,
         effective_from: effective_from.map(|_| row.text::<BillingPeriod>("effective_from")).transpose()?,
     };
     Ok(BillConnect {
@@ -120,8 +126,11 @@ pub(crate) mod tests {
             account: account.parse().unwrap(),
             bucket: "acme-bills".parse().unwrap(),
             path: "cur/daily".parse().unwrap(),
-            role: format!("arn:aws:iam::{account}:role/finops/reader").parse().unwrap(),
-            session_name: "flexera_optima".parse().unwrap(),
+            access: Access::Role(RoleAccess {
+                arn: format!("arn:aws:iam::{account}:role/finops/reader").parse().unwrap(),
+                session_name: "flexera_optima".parse().unwrap(),
+                external_id: org.external_id(),
+            }),
             effective_from: Some("2025-10".parse().unwrap()),
         };
         BillConnect {
@@ -135,7 +144,7 @@ pub(crate) mod tests {
     /// A report that differs from another by its time alone.
     pub(crate) fn report(judged_at: &str) -> Report {
         let text = format!(
-            r#"{{"candidate":null,"region":null,"waiting":false,"judged_at":"{judged_at}","checks":[
+            r#"{{"fingerprint":null,"access":"role","region":null,"waiting":false,"judged_at":"{judged_at}","checks":[
                 {{"check":"bucket-listable","verdict":"failed","severity":"required","found":"f","remedy":"r"}}]}}"#
         );
         serde_json::from_str(&text).unwrap()

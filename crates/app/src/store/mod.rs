@@ -64,6 +64,9 @@ pub enum StoreError {
         /// Why not.
         why: String,
     },
+    /// An IAM user's keys would have to be kept, and there is nothing to seal them with.
+    #[error("an IAM user's keys can't be kept: there is nothing to seal them with")]
+    NotStorable,
     /// Something that only the machine can give was refused: random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),

@@ -2,10 +2,11 @@
 
 use time::OffsetDateTime;
 
+use crate::checks::judge_trust::Trust;
 use crate::checks::report::{CheckResult, Report, Verdict};
 use crate::checks::table::{CHECKS, Check};
-use crate::checks::{judge_bucket, judge_report, judge_trust};
-use crate::connection::Candidate;
+use crate::checks::{judge_bucket, judge_report, judge_trust, judge_user};
+use crate::connection::{AccessKind, Candidate};
 use crate::names::NameError;
 use crate::probe::{Evidence, Refusal, RefusalKind};
 
@@ -26,7 +27,8 @@ pub struct Subject<'a> {
 pub fn judge(subject: Subject<'_>, evidence: &Evidence) -> Report {
     let checks = CHECKS.iter().map(|spec| line(spec.check, subject, evidence)).collect();
     Report {
-        candidate: Some(subject.candidate.clone()),
+        fingerprint: Some(subject.candidate.fingerprint()),
+        access: subject.candidate.access.kind(),
         region: evidence.region.granted().cloned(),
         waiting: judge_report::is_waiting(subject, evidence),
         judged_at: subject.now,
@@ -41,16 +43,26 @@ pub fn refuse_malformed_role(error: &NameError, now: OffsetDateTime) -> Report {
         other => CheckResult::skipped(other, "there is no role to ask with"),
     };
     let checks = CHECKS.iter().map(|spec| line(spec.check)).collect();
-    Report { candidate: None, region: None, waiting: false, judged_at: now, checks }
+    let access = AccessKind::Role;
+    Report { fingerprint: None, access, region: None, waiting: false, judged_at: now, checks }
 }
 
 fn line(check: Check, subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+    if let Some(why) = check.spec().applies_to.why_not(subject.candidate.access.kind()) {
+        return CheckResult::skipped(check, why);
+    }
+    let of_role = |judge: fn(Trust<'_>, &Evidence) -> CheckResult| match subject.candidate.role() {
+        Some(role) => judge(Trust { role, subject }, evidence),
+        None => CheckResult::skipped(check, "the connection is not by a role"),
+    };
     match check {
-        Check::RoleArnWellFormed => judge_trust::role_arn_well_formed(subject, evidence),
-        Check::RoleAccountIsPayer => judge_trust::role_account_is_payer(subject),
-        Check::RoleAssumable => judge_trust::role_assumable(subject, evidence),
-        Check::ExternalIdRequired => judge_trust::external_id_required(subject, evidence),
-        Check::ExternalIdExact => judge_trust::external_id_exact(subject, evidence),
+        Check::RoleArnWellFormed => of_role(judge_trust::role_arn_well_formed),
+        Check::RoleAccountIsPayer => of_role(judge_trust::role_account_is_payer),
+        Check::RoleAssumable => of_role(judge_trust::role_assumable),
+        Check::ExternalIdRequired => of_role(judge_trust::external_id_required),
+        Check::ExternalIdExact => of_role(judge_trust::external_id_exact),
+        Check::UserKeysWork => judge_user::user_keys_work(subject, evidence),
+        Check::UserAccountIsPayer => judge_user::user_account_is_payer(subject, evidence),
         Check::BucketExists => judge_bucket::bucket_exists(subject, evidence),
         Check::BucketRegionKnown => judge_bucket::bucket_region_known(subject, evidence),
         Check::BucketOwnerExpected => judge_bucket::bucket_owner_expected(subject, evidence),
@@ -86,7 +98,8 @@ mod tests {
 
     use super::*;
     use crate::checks::report::State;
-    use crate::names::SessionName;
+    use crate::connection::{Access, RoleAccess};
+    use crate::names::{OrgId, SessionName};
     use crate::probe::{Caller, FoundReport, Level, Probe};
 
     const NOW: OffsetDateTime = datetime!(2026-09-02 0:00 UTC);
@@ -98,8 +111,11 @@ mod tests {
             account: "123456789012".parse().unwrap(),
             bucket: "acme-bills".parse().unwrap(),
             path: "P".parse().unwrap(),
-            role: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
-            session_name: SessionName::default(),
+            access: Access::Role(RoleAccess {
+                arn: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
+                session_name: SessionName::default(),
+                external_id: "123456".parse::<OrgId>().unwrap().external_id(),
+            }),
             effective_from: None,
         }
     }
@@ -140,6 +156,7 @@ mod tests {
         Evidence {
             operator: caller(OPERATOR, "999999999999"),
             assumed: caller("arn:aws:sts::123456789012:assumed-role/billing/flexera-finops", "123456789012"),
+            keys: Probe::NotAsked("by a role"),
             without_id: denied("sts:AssumeRole"),
             forged: vec![("a random id", denied("sts:AssumeRole")), ("a suffix", denied("sts:AssumeRole"))],
             region: Probe::Granted("eu-west-1".parse().unwrap()),

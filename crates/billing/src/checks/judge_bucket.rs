@@ -85,7 +85,7 @@ pub(super) fn bucket_decryptable(subject: Subject<'_>, evidence: &Evidence) -> C
         Probe::Granted(key) => CheckResult::passed(check, format!("`{key}` arrives decrypted")),
         Probe::Refused(refusal) if refusal.kind == RefusalKind::DeniedByKms => {
             let found = "S3 allows reading, but KMS refuses to decrypt";
-            CheckResult::failed(check, found, remedy::decrypt(subject.candidate)).with_refusal(refusal)
+            CheckResult::failed(check, found, remedy::decrypt(subject.candidate, evidence)).with_refusal(refusal)
         }
         Probe::Refused(_) => CheckResult::skipped(check, "nothing could be read: mend `bucket-readable` first"),
         Probe::NotAsked(why) => CheckResult::skipped(check, *why),
@@ -99,7 +99,7 @@ fn missing(check: Check, subject: Subject<'_>, refusal: &Refusal) -> CheckResult
     }
     let Some(remedy) = remedy::permission(subject.candidate, &refusal.action) else {
         // The session ended and the role could not be assumed anew: nothing is known of this permission.
-        let found = "the role stopped being assumable while it was looked at";
+        let found = "the way into the account was closed while it was looked at";
         return CheckResult::new(check, Verdict::Unknown, found).with_refusal(refusal);
     };
     let found = format!("`{}` on `{}` is denied: {}", refusal.action, refusal.resource, cause(refusal, subject));

@@ -4,11 +4,26 @@ use crate::checks::judge::{Subject, undecided};
 use crate::checks::remedy;
 use crate::checks::report::CheckResult;
 use crate::checks::table::Check;
+use crate::connection::RoleAccess;
 use crate::probe::{Evidence, Probe};
 
-pub(super) fn role_arn_well_formed(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+/// The role that is judged, and what for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trust<'a> {
+    pub(super) role: &'a RoleAccess,
+    pub(super) subject: Subject<'a>,
+}
+
+impl Trust<'_> {
+    /// The trust policy to paste.
+    fn remedy(self) -> String {
+        remedy::trust(self.role, self.subject.operator_arn)
+    }
+}
+
+pub(super) fn role_arn_well_formed(trust: Trust<'_>, evidence: &Evidence) -> CheckResult {
     let check = Check::RoleArnWellFormed;
-    let role = &subject.candidate.role;
+    let role = &trust.role.arn;
     match &evidence.operator {
         Probe::Granted(operator) if operator.account == role.account().as_ref() => CheckResult::failed(
             check,
@@ -21,9 +36,9 @@ pub(super) fn role_arn_well_formed(subject: Subject<'_>, evidence: &Evidence) ->
     }
 }
 
-pub(super) fn role_account_is_payer(subject: Subject<'_>) -> CheckResult {
+pub(super) fn role_account_is_payer(trust: Trust<'_>, _: &Evidence) -> CheckResult {
     let check = Check::RoleAccountIsPayer;
-    let (role, payer) = (subject.candidate.role.account(), &subject.candidate.account);
+    let (role, payer) = (trust.role.arn.account(), &trust.subject.candidate.account);
     if role == *payer {
         return CheckResult::passed(check, format!("the role lives in the bill account {payer}"));
     }
@@ -34,10 +49,10 @@ pub(super) fn role_account_is_payer(subject: Subject<'_>) -> CheckResult {
     )
 }
 
-pub(super) fn role_assumable(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+pub(super) fn role_assumable(trust: Trust<'_>, evidence: &Evidence) -> CheckResult {
     let check = Check::RoleAssumable;
     match &evidence.assumed {
-        Probe::Granted(caller) if subject.candidate.role.is_session(&caller.arn) => {
+        Probe::Granted(caller) if trust.role.arn.is_session(&caller.arn) => {
             CheckResult::passed(check, format!("the session is `{}`", caller.arn))
         }
         Probe::Granted(caller) => CheckResult::failed(
@@ -49,7 +64,7 @@ pub(super) fn role_assumable(subject: Subject<'_>, evidence: &Evidence) -> Check
             check,
             "AWS denied assuming the role with the org's external id: the role does not exist, its trust policy does not name the \
              operator's principal, or it requires another external id (AWS answers all three alike)",
-            remedy::trust(subject.candidate, subject.operator_arn),
+            trust.remedy(),
         )
         .with_refusal(refusal),
         Probe::Refused(refusal) => undecided(check, refusal),
@@ -57,14 +72,12 @@ pub(super) fn role_assumable(subject: Subject<'_>, evidence: &Evidence) -> Check
     }
 }
 
-pub(super) fn external_id_required(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+pub(super) fn external_id_required(trust: Trust<'_>, evidence: &Evidence) -> CheckResult {
     let check = Check::ExternalIdRequired;
     match &evidence.without_id {
-        Probe::Granted(()) => CheckResult::failed(
-            check,
-            "the role can be assumed without an external id",
-            remedy::trust(subject.candidate, subject.operator_arn),
-        ),
+        Probe::Granted(()) => {
+            CheckResult::failed(check, "the role can be assumed without an external id", trust.remedy())
+        }
         Probe::Refused(refusal) if refusal.kind.is_denial() => {
             CheckResult::passed(check, "AWS denies a request without an external id").with_refusal(refusal)
         }
@@ -73,13 +86,13 @@ pub(super) fn external_id_required(subject: Subject<'_>, evidence: &Evidence) ->
     }
 }
 
-pub(super) fn external_id_exact(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
+pub(super) fn external_id_exact(trust: Trust<'_>, evidence: &Evidence) -> CheckResult {
     let check = Check::ExternalIdExact;
     if let Some((how, _)) = evidence.forged.iter().find(|(_, probe)| probe.granted().is_some()) {
         return CheckResult::failed(
             check,
             format!("the role can be assumed with a wrong external id: {how}"),
-            remedy::trust(subject.candidate, subject.operator_arn),
+            trust.remedy(),
         );
     }
     let unclear = |probe: &&Probe<()>| probe.refusal().is_none_or(|refusal| !refusal.kind.is_denial());

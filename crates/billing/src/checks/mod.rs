@@ -4,10 +4,11 @@ mod judge;
 mod judge_bucket;
 mod judge_report;
 mod judge_trust;
+mod judge_user;
 mod remedy;
 mod report;
 mod table;
 
 pub use judge::{Subject, judge, refuse_malformed_role};
 pub use report::{AwsWords, CheckResult, Report, State, Verdict};
-pub use table::{CHECKS, Check, CheckSpec, Severity, checks_page};
+pub use table::{AppliesTo, CHECKS, Check, CheckSpec, Severity, checks_page};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::checks::table::{Check, Severity};
-use crate::connection::{Candidate, VerifiedConnection};
+use crate::connection::{AccessKind, Candidate, Fingerprint, VerifiedConnection};
 use crate::names::Region;
 use crate::probe::Refusal;
 
@@ -108,7 +108,9 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// What was judged. A report proves nothing about any other configuration.
-    pub(crate) candidate: Option<Candidate>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Which way in was judged: checks about the other say nothing of it.
+    pub(crate) access: AccessKind,
     /// The bucket's region, where it was found.
     pub(crate) region: Option<Region>,
     /// Whether nothing has been delivered yet.
@@ -123,11 +125,13 @@ pub struct Report {
 impl Report {
     /// What the report says of the connection as a whole.
     pub fn state(&self) -> State {
-        let required =
-            |verdict| self.checks.iter().any(|line| line.severity == Severity::Required && line.verdict == verdict);
+        let counts = |line: &CheckResult| {
+            line.severity == Severity::Required && line.check.spec().applies_to.why_not(self.access).is_none()
+        };
+        let required = |verdict| self.checks.iter().any(|line| counts(line) && line.verdict == verdict);
         if required(Verdict::Failed) {
             State::Refused
-        } else if required(Verdict::Unknown) || self.region.is_none() || self.candidate.is_none() {
+        } else if required(Verdict::Unknown) || self.region.is_none() || self.fingerprint.is_none() {
             State::Undecided
         } else if self.waiting {
             State::Waiting
@@ -143,7 +147,7 @@ impl Report {
     /// A waiting connection is as proven as a verified one; there is just nothing to read yet.
     pub fn verified(&self, candidate: &Candidate) -> Option<VerifiedConnection> {
         let proven = matches!(self.state(), State::Verified | State::Waiting);
-        let region = self.region.clone().filter(|_| proven && self.candidate.as_ref() == Some(candidate))?;
+        let region = self.region.clone().filter(|_| proven && self.fingerprint == Some(candidate.fingerprint()))?;
         Some(VerifiedConnection::proven(candidate.clone(), region))
     }
 

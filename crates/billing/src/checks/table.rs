@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::connection::AccessKind;
 use crate::names::NameError;
 
 /// A claim that holds when its check passes.
@@ -17,6 +18,8 @@ pub enum Check {
     RoleAssumable,
     ExternalIdRequired,
     ExternalIdExact,
+    UserKeysWork,
+    UserAccountIsPayer,
     BucketExists,
     BucketRegionKnown,
     BucketOwnerExpected,
@@ -37,6 +40,29 @@ pub enum Severity {
     Optional,
 }
 
+/// Which connections a check is about. In the report of any other it is skipped, and says why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AppliesTo {
+    /// Every connection.
+    All,
+    /// Those by a role.
+    Roles,
+    /// Those by an IAM user's keys.
+    Users,
+}
+
+impl AppliesTo {
+    /// Why the check says nothing of connections of this kind; `None` where it is about them.
+    pub fn why_not(self, kind: AccessKind) -> Option<&'static str> {
+        match (self, kind) {
+            (Self::Roles, AccessKind::User) => Some("an IAM user has no trust policy; a role is safer"),
+            (Self::Users, AccessKind::Role) => Some("the connection is by a role, which needs no keys"),
+            _ => None,
+        }
+    }
+}
+
 /// All that is known of a check before it is run.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct CheckSpec {
@@ -47,6 +73,8 @@ pub struct CheckSpec {
     pub name: &'static str,
     /// What its failing does.
     pub severity: Severity,
+    /// Which connections it is about.
+    pub applies_to: AppliesTo,
     /// The claim as a sentence.
     pub claim: &'static str,
     /// How it is proven.
@@ -57,14 +85,16 @@ pub struct CheckSpec {
     pub remediation: &'static str,
 }
 
+use AppliesTo::{All, Roles, Users};
 use Severity::Required;
 
 /// Every check, in the order of the reports.
-pub const CHECKS: [CheckSpec; 13] = [
+pub const CHECKS: [CheckSpec; 15] = [
     CheckSpec {
         check: Check::RoleArnWellFormed,
         name: "role-arn-well-formed",
         severity: Required,
+        applies_to: Roles,
         claim: "The ARN names an IAM role, in an account that is not the operator's own.",
         proof: "The ARN is parsed: partition (`aws`, `aws-cn`, `aws-us-gov`), 12 digits, `role/`, path and name; its account is compared with the operator's.",
         why: "A user or group cannot be assumed, and a role in the operator's own account would not be the customer's consent.",
@@ -74,6 +104,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::RoleAccountIsPayer,
         name: "role-account-is-payer",
         severity: Required,
+        applies_to: Roles,
         claim: "The role lives in the payer account that the connection is for.",
         proof: "The account in the role's ARN is compared with the bill account of the request.",
         why: "The bill, the organization and the reservations belong to the payer; a role elsewhere sees another account's.",
@@ -83,6 +114,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::RoleAssumable,
         name: "role-assumable",
         severity: Required,
+        applies_to: Roles,
         claim: "The operator can assume the role with the org's external id.",
         proof: "`sts:AssumeRole` with the org's external id; then `sts:GetCallerIdentity` says that the session is the role.",
         why: "Everything else is read with this session.",
@@ -92,6 +124,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::ExternalIdRequired,
         name: "external-id-required",
         severity: Required,
+        applies_to: Roles,
         claim: "The role cannot be assumed without an external id.",
         proof: "`sts:AssumeRole` without an external id answers AccessDenied. A throttle, a time-out or an outage proves nothing.",
         why: "A role that anyone of the operator's customers could name would let one customer read another's bill (the confused deputy).",
@@ -101,15 +134,37 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::ExternalIdExact,
         name: "external-id-exact",
         severity: Required,
+        applies_to: Roles,
         claim: "The role accepts the org's external id and no other.",
         proof: "`sts:AssumeRole` with a random id of the same shape, with the id's case flipped (where it has letters) and with a suffix: each answers AccessDenied.",
         why: "`StringLike` with a wildcard or `StringEqualsIgnoreCase` accept ids that belong to others.",
         remediation: "Compare with `StringEquals` and the org's id alone, in one statement, with no other statement that trusts the operator.",
     },
     CheckSpec {
+        check: Check::UserKeysWork,
+        name: "user-keys-work",
+        severity: Required,
+        applies_to: Users,
+        claim: "The access key works and is an IAM user's.",
+        proof: "`sts:GetCallerIdentity` with the key says that it is a user (`:user/`). A root key is refused.",
+        why: "Everything else is read with this key, and a root key could do anything with the account.",
+        remediation: "In IAM, open the user, Security credentials, and make a new access key; send its id and its secret. Better: connect a role, which has no secret to keep (`billconnect setup aws`).",
+    },
+    CheckSpec {
+        check: Check::UserAccountIsPayer,
+        name: "user-account-is-payer",
+        severity: Required,
+        applies_to: Users,
+        claim: "The user lives in the payer account that the connection is for, which is not the operator's own.",
+        proof: "The account that `sts:GetCallerIdentity` says is compared with the bill account of the request and with the operator's.",
+        why: "The bill, the organization and the reservations belong to the payer; a user elsewhere sees another account's.",
+        remediation: "Make the user in the payer (management) account, or correct the bill account of the request.",
+    },
+    CheckSpec {
         check: Check::BucketExists,
         name: "bucket-exists",
         severity: Required,
+        applies_to: All,
         claim: "The bucket exists.",
         proof: "`s3:GetBucketLocation` (or, where that is refused, the listing) answers for it.",
         why: "A mistyped name is the commonest mistake, and AWS gives the names of deleted buckets to others.",
@@ -119,6 +174,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::BucketRegionKnown,
         name: "bucket-region-known",
         severity: Required,
+        applies_to: All,
         claim: "The bucket's region is known.",
         proof: "`s3:GetBucketLocation` answers; all later requests go to that region.",
         why: "A bucket answers in its own region only.",
@@ -128,6 +184,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::BucketOwnerExpected,
         name: "bucket-owner-expected",
         severity: Required,
+        applies_to: All,
         claim: "The bucket belongs to the payer account.",
         proof: "Every S3 request carries the payer account as the expected bucket owner, and S3 answers.",
         why: "A bucket of the same name that somebody else owns could feed us a forged bill.",
@@ -137,6 +194,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::BucketListable,
         name: "bucket-listable",
         severity: Required,
+        applies_to: All,
         claim: "The bucket can be listed at the path.",
         proof: "`s3:ListObjectsV2` at the path answers.",
         why: "Reports are found by listing; their names change with every delivery.",
@@ -146,6 +204,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::BucketReadable,
         name: "bucket-readable",
         severity: Required,
+        applies_to: All,
         claim: "The report's files can be read.",
         proof: "`s3:GetObject` of the first byte of a listed report file answers.",
         why: "A bill that can be listed but not read is no bill.",
@@ -155,6 +214,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::BucketDecryptable,
         name: "bucket-decryptable",
         severity: Required,
+        applies_to: All,
         claim: "The report's files can be decrypted.",
         proof: "The first byte of a report file arrives; a refusal by KMS is told from one by S3.",
         why: "With a customer-managed KMS key, S3's permission is not enough.",
@@ -164,6 +224,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::ReportFound,
         name: "report-found",
         severity: Required,
+        applies_to: All,
         claim: "There is one report below the path.",
         proof: "The folders below the path are walked until a month's manifest turns up. An empty path is stored as waiting: AWS delivers the first report within 24 hours.",
         why: "Without a manifest nobody knows which files are the bill.",
@@ -173,6 +234,7 @@ pub const CHECKS: [CheckSpec; 13] = [
         check: Check::ReportFormatReadable,
         name: "report-format-readable",
         severity: Required,
+        applies_to: All,
         claim: "The report has a format and a compression that is read here.",
         proof: "The newest manifest is read and parsed.",
         why: "A format that is read wrongly is worse than one that is refused.",
@@ -210,8 +272,13 @@ impl CheckSpec {
             Severity::Required => "required",
             Severity::Optional => "optional",
         };
+        let of = match self.applies_to {
+            All => "",
+            Roles => "; roles only",
+            Users => "; IAM users only",
+        };
         format!(
-            "## {}\n\n{} ({severity})\n\n**Proof.** {}\n\n**Why.** {}\n\n**Remediation.** {}\n",
+            "## {}\n\n{} ({severity}{of})\n\n**Proof.** {}\n\n**Why.** {}\n\n**Remediation.** {}\n",
             self.name, self.claim, self.proof, self.why, self.remediation
         )
     }

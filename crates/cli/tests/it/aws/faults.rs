@@ -143,7 +143,7 @@ async fn a_part_of_another_size_than_listed_is_an_error() {
 async fn throttles_and_silence_are_no_denials() {
     let scene = Scene::with(AwsSettings { attempt_timeout: Duration::from_secs(1), ..AwsSettings::default() }).await;
     let (candidate, region) = (&scene.world.candidate, scene.world.region());
-    let id = candidate.external_id();
+    let id = scene.world.role().external_id.clone();
     scene.aws.assume(candidate, Presented::Right(&id)).await;
     (0..3).for_each(|_| scene.proxy.plan("list-type=2", SLOW_DOWN));
     let listing = scene.aws.list(candidate, &region, "bills/").await;
@@ -189,7 +189,7 @@ async fn a_session_that_ended_early_is_opened_anew() {
 async fn an_open_session_ends_when_the_role_is_withdrawn() {
     let scene = Scene::new().await;
     let (candidate, region) = (&scene.world.candidate, scene.world.region());
-    let id = candidate.external_id();
+    let id = scene.world.role().external_id.clone();
     assert!(scene.aws.assume(candidate, Presented::Right(&id)).await.granted().is_some());
     scene.world.trust_if(json!({ "StringEquals": { "sts:ExternalId": "987654321" } })).await;
     assert!(scene.aws.assume(candidate, Presented::Right(&id)).await.refusal().is_some());

@@ -1,7 +1,7 @@
 //! Assuming roles: who gets in with which external id, and what is said when not.
 
 use aws::{AwsClient, AwsSettings, Credentials};
-use billing::connection::Presented;
+use billing::connection::{Access, Presented, RoleAccess};
 use billing::names::OrgId;
 use billing::probe::{Caller, Probe, Refusal, RefusalKind};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::kit::world::{OPERATOR_ACCOUNT, OPERATOR_ARN, ROLE, World};
 async fn negative_probes(world: &World) -> Vec<Probe<Caller>> {
     let aws = world.aws().await;
     let mut probes = vec![aws.assume(&world.candidate, Presented::Absent).await];
-    for forged in world.candidate.external_id().forgeries(&[3; 16]) {
+    for forged in world.role().external_id.clone().forgeries(&[3; 16]) {
         probes.push(aws.assume(&world.candidate, Presented::Forged(&forged)).await);
     }
     probes
@@ -36,10 +36,10 @@ async fn the_right_id_opens_a_session_of_the_role() {
     let aws = world.aws().await;
     let operator = aws.operator().await;
     assert_eq!(operator.granted().map(|caller| caller.arn.as_str()), Some(OPERATOR_ARN));
-    let id = world.candidate.external_id();
+    let id = world.role().external_id.clone();
     let assumed = aws.assume(&world.candidate, Presented::Right(&id)).await;
     let caller = assumed.granted().unwrap_or_else(|| panic!("{assumed:?}"));
-    assert!(world.candidate.role.is_session(&caller.arn), "{caller:?}");
+    assert!(world.role().arn.is_session(&caller.arn), "{caller:?}");
     assert!(caller.arn.ends_with("/flexera-finops"), "the customer finds us by name: {caller:?}");
     assert_eq!(caller.account, world.payer.account);
 }
@@ -53,12 +53,12 @@ async fn a_denied_role_keeps_the_words_of_aws() {
         assert!(request_id.is_some_and(|id| !id.is_empty()), "{refusal:?}");
         let expected = Refusal {
             action: "sts:AssumeRole".to_owned(),
-            resource: world.candidate.role.to_string(),
+            resource: world.role().arn.to_string(),
             kind: RefusalKind::Denied,
             code: "AccessDenied".to_owned(),
             message: format!(
                 "User: {OPERATOR_ARN} is not authorized to perform: sts:AssumeRole on resource: {}",
-                world.candidate.role
+                world.role().arn
             ),
             request_id: refusal.request_id.clone(),
         };
@@ -69,7 +69,7 @@ async fn a_denied_role_keeps_the_words_of_aws() {
 #[tokio::test]
 async fn loose_conditions_let_strangers_in() {
     let world = World::new().await;
-    let id = world.candidate.external_id();
+    let id = world.role().external_id.clone();
     let count = 1 + id.forgeries(&[3; 16]).len();
     let all = vec![true; count];
     check_condition(Value::Null, &all).await;
@@ -82,7 +82,7 @@ async fn loose_conditions_let_strangers_in() {
 #[tokio::test]
 async fn a_condition_that_need_not_hold_lets_in_who_has_no_id() {
     let world = World::new().await;
-    let id = world.candidate.external_id();
+    let id = world.role().external_id.clone();
     world.trust_if(json!({ "StringEqualsIfExists": { "sts:ExternalId": id.as_ref() } })).await;
     let found: Vec<bool> = negative_probes(&world).await.iter().map(|probe| probe.granted().is_some()).collect();
     assert_eq!(found, [true, false, false]);
@@ -92,7 +92,7 @@ async fn a_condition_that_need_not_hold_lets_in_who_has_no_id() {
 async fn a_condition_on_another_orgs_id_keeps_us_out() {
     let world = World::new().await;
     world.trust_if(json!({ "StringEquals": { "sts:ExternalId": "987654321" } })).await;
-    let id = world.candidate.external_id();
+    let id = world.role().external_id.clone();
     let probe = world.aws().await.assume(&world.candidate, Presented::Right(&id)).await;
     assert_eq!(probe.refusal().map(|refusal| refusal.kind), Some(RefusalKind::Denied), "{probe:?}");
 }
@@ -108,6 +108,7 @@ async fn another_orgs_open_session_is_never_reused() {
     // The same role, account, bucket and path, by an org whose id the role does not know.
     let mut other = world.candidate.clone();
     other.org = OrgId::try_from(987_654_321).unwrap();
+    other.access = Access::Role(RoleAccess { external_id: other.org.external_id(), ..world.role().clone() });
     let theirs = aws.list(&other, &region, "bills/").await;
     let refusal = theirs.refusal().unwrap_or_else(|| panic!("{theirs:?}"));
     assert_eq!((refusal.kind, refusal.action.as_str()), (RefusalKind::Denied, "sts:AssumeRole"));
@@ -128,7 +129,7 @@ async fn unknown_and_expired_credentials_are_our_own_fault() {
     tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     for (credentials, code) in [(unknown, "InvalidClientTokenId"), (brief, "ExpiredToken")] {
         let aws = AwsClient::new(AwsSettings { credentials: Some(credentials), ..world.settings() }).await;
-        let id = world.candidate.external_id();
+        let id = world.role().external_id.clone();
         for probe in [aws.operator().await, aws.assume(&world.candidate, Presented::Right(&id)).await] {
             let refusal = probe.refusal().unwrap_or_else(|| panic!("{probe:?}"));
             assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::OwnCredentials, code), "{refusal:?}");
@@ -140,8 +141,9 @@ async fn unknown_and_expired_credentials_are_our_own_fault() {
 async fn a_role_that_is_gone_looks_like_a_denial() {
     let world = World::new().await;
     let mut candidate = world.candidate.clone();
-    candidate.role = candidate.role.to_string().replace(ROLE, "no-such-role").parse().unwrap();
-    let id = candidate.external_id();
+    let arn = world.role().arn.to_string().replace(ROLE, "no-such-role").parse().unwrap();
+    candidate.access = Access::Role(RoleAccess { arn, ..world.role().clone() });
+    let id = world.role().external_id.clone();
     let probe = world.aws().await.assume(&candidate, Presented::Right(&id)).await;
     assert_eq!(probe.refusal().map(|refusal| refusal.kind), Some(RefusalKind::Denied), "{probe:?}");
 }

@@ -66,7 +66,7 @@ impl Story {
             "aws_bill_account_id": candidate.account,
             "aws_bucket_name": candidate.bucket,
             "aws_bucket_path": candidate.path,
-            "aws_sts_role_arn": candidate.role,
+            "aws_sts_role_arn": self.world.role().arn,
         })
     }
 

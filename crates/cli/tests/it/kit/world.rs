@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws::{AwsClient, AwsSettings, Credentials};
-use billing::connection::Candidate;
+use billing::connection::{Access, Candidate, RoleAccess};
 use billing::names::{OrgId, Region, SessionName};
 use billing::policy;
 use billing::role::Partition;
@@ -55,14 +55,22 @@ impl World {
             account: account.parse().expect("12 digits"),
             bucket: bucket.name.parse().expect("a sound name"),
             path: "bills".parse().expect("a sound path"),
-            role: format!("arn:aws:iam::{account}:role/{ROLE}").parse().expect("a sound ARN"),
-            session_name: SessionName::default(),
+            access: Access::Role(RoleAccess {
+                arn: format!("arn:aws:iam::{account}:role/{ROLE}").parse().expect("a sound ARN"),
+                session_name: SessionName::default(),
+                external_id: org.external_id(),
+            }),
             effective_from: None,
         };
-        payer.role(ROLE, &policy::trust_policy(OPERATOR_ARN, &candidate.external_id())).await;
+        payer.role(ROLE, &policy::trust_policy(OPERATOR_ARN, &org.external_id())).await;
         let world = Self { payer, bucket, candidate, operator };
         world.with_all_permissions().await;
         world
+    }
+
+    /// How the customer's role is got into.
+    pub fn role(&self) -> &RoleAccess {
+        self.candidate.role().expect("this customer made a role")
     }
 
     /// The bucket's region.
@@ -93,12 +101,12 @@ impl World {
 
     /// Makes the trust policy the one that we ask for.
     pub async fn trust_rightly(&self) {
-        self.payer.set_trust(ROLE, &policy::trust_policy(OPERATOR_ARN, &self.candidate.external_id())).await;
+        self.payer.set_trust(ROLE, &policy::trust_policy(OPERATOR_ARN, &self.role().external_id)).await;
     }
 
     /// Replaces the trust policy's condition; `null` takes it away.
     pub async fn trust_if(&self, condition: Value) {
-        let mut trust = policy::trust_policy(OPERATOR_ARN, &self.candidate.external_id());
+        let mut trust = policy::trust_policy(OPERATOR_ARN, &self.role().external_id);
         trust["Statement"][0]["Condition"] = condition;
         if trust["Statement"][0]["Condition"].is_null() {
             trust["Statement"][0].as_object_mut().expect("a statement").remove("Condition");
