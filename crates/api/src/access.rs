@@ -4,15 +4,18 @@
 //! Always in this order: no valid token is 401; a token of another org is 403 in one text, whether or not that org exists and
 //! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::audit::{Actor, Entry, Log, Who};
 use app::connect::{ConnectError, ConnectRequest};
 use app::query::{StatusErrors, Validation};
 use app::store::Import;
 use app::tokens::{Grant, Role, TokenError};
 use app::{App, AppError};
 use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::Extensions;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use billing::connection::BillConnect;
@@ -42,9 +45,28 @@ impl Http {
     }
 
     /// Exchanges a refresh token; the token itself says whose it is.
-    pub(crate) async fn exchange(&self, refresh: &SecretString, lifetime: Duration) -> Result<Grant, TokenError> {
-        self.app.exchange(refresh, lifetime).await
+    pub(crate) async fn exchange(
+        &self,
+        from: &Actor,
+        refresh: &SecretString,
+        lifetime: Duration,
+    ) -> Result<Grant, TokenError> {
+        self.app.exchange(from, refresh, lifetime).await
     }
+}
+
+/// Where a request comes from and its id; the guard puts it beside every request.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) request: String,
+}
+
+/// Whoever sent the request, as far as is known before any credential is looked at.
+pub(crate) fn sender(extensions: &Extensions) -> Actor {
+    let origin = extensions.get::<Origin>();
+    let (address, request) = (origin.and_then(|origin| origin.address), origin.map(|origin| origin.request.clone()));
+    Actor { who: Who::Unknown, address, request }
 }
 
 /// Somebody who may read everything of one org, proven by the request's token.
@@ -52,6 +74,7 @@ pub(crate) struct Viewer {
     app: Arc<App>,
     org: OrgId,
     role: Role,
+    actor: Actor,
 }
 
 /// Somebody who may also change what the org has.
@@ -116,13 +139,18 @@ pub(crate) struct RoleBody {
 }
 
 impl Admin {
+    /// A page of the org's audit log, newest first: entries older than number `before`.
+    pub(crate) async fn audit_log(&self, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, ApiError> {
+        Ok(self.0.app.audit_log(Log::Org(self.0.org), before, limit).await.map_err(AppError::from)?)
+    }
+
     /// Connects a role to the org of the token; the body has no say in whose it becomes.
     pub(crate) async fn connect(&self, body: RoleBody) -> Result<BillConnect, ConnectError> {
         let RoleBody { account, bucket, path, role_arn, session_name, external_id, effective_from } = body;
         let org = self.0.org;
         let request =
             ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from };
-        self.0.app.connect(request).await
+        self.0.app.connect(&self.0.actor, request).await
     }
 }
 
@@ -135,7 +163,8 @@ impl FromRequestParts<Http> for Viewer {
         if named != Some(principal.org) {
             return Err(ApiError::forbidden("this token gives no access to this org"));
         }
-        Ok(Self { app: http.app.clone(), org: principal.org, role: principal.role })
+        let actor = Actor { who: principal.who, ..sender(&parts.extensions) };
+        Ok(Self { app: http.app.clone(), org: principal.org, role: principal.role, actor })
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -35,10 +39,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
             Ok::<_, io::Error>((listener.accept().await, place))
         };
-        let (stream, place) = tokio::select! {
+        let (stream, from, place) = tokio::select! {
             () = &mut shutdown => break,
             accepted = accepted => match accepted? {
-                (Ok((stream, _)), place) => (stream, place),
+                (Ok((stream, from)), place) => (stream, from, place),
                 (Err(error), _) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(BREATHER).await;
@@ -46,7 +50,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
                 }
             },
         };
-        let connection = running.watch(connection(stream, router.clone()));
+        let connection = running.watch(connection(stream, router.clone(), Peer(from.ip().to_canonical())));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -61,14 +65,36 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     Ok(())
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+/// The address at the other end of a connection, beside every request that comes through it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
-fn connection(stream: TcpStream, router: Router) -> Connection {
+/// Answers what comes through one connection.
+struct Answering {
+    router: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for Answering {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}
+
+type Connection = http1::Connection<TokioIo<TcpStream>, Answering>;
+
+fn connection(stream: TcpStream, router: Router, peer: Peer) -> Connection {
     // Small answers should not wait for more to fill a packet. A socket that refuses works all the same.
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_LIMIT);
-    http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+    let router = TowerToHyperService::new(router);
+    http.serve_connection(TokioIo::new(stream), Answering { router, peer })
 }
 
 #[cfg(test)]

@@ -92,3 +92,30 @@ CREATE TABLE manifests (
     PRIMARY KEY (org_id, connect_id, key),
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
+
+-- Who did what, in one chain of hashes an org (its number) and one for the operator (0). Only ever added to.
+CREATE TABLE audit_entries (
+    log      INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    actor    TEXT    NOT NULL,
+    address  TEXT,
+    request  TEXT,
+    act      TEXT    NOT NULL,
+    subject  TEXT    NOT NULL,
+    outcome  TEXT    NOT NULL CHECK (outcome IN ('done', 'refused', 'failed')),
+    note     TEXT,
+    previous BLOB    NOT NULL CHECK (length(previous) = 32),
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (log, seq)
+) STRICT;
+
+CREATE TRIGGER audit_entries_stay_as_they_are BEFORE UPDATE ON audit_entries
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+
+CREATE TRIGGER audit_entries_stay BEFORE DELETE ON audit_entries
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;

@@ -6,6 +6,7 @@ use billing::names::{BillConnectId, NameError, OrgId, SessionName};
 use time::OffsetDateTime;
 
 use crate::App;
+use crate::audit::{Act, Actor, Outcome, Subject};
 use crate::error::AppError;
 use crate::store::StoreError;
 
@@ -74,8 +75,17 @@ pub enum ConnectError {
 
 impl App {
     /// Proves the connection and stores it; it is read from soon after.
-    pub async fn connect(&self, request: ConnectRequest) -> Result<BillConnect, ConnectError> {
-        let candidate = candidate(&request)?;
+    pub async fn connect(&self, actor: &Actor, request: ConnectRequest) -> Result<BillConnect, ConnectError> {
+        let made = self.try_to_connect(&request).await;
+        // What was refused for its form names nothing that exists.
+        let subject = made.as_ref().map_or_else(|_| request.account.clone(), |connect| connect.candidate.id().into());
+        let subject = Subject::of(request.org, subject);
+        self.audit(actor, Act::Connect, subject, outcome(&made)).await.map_err(AppError::from)?;
+        made
+    }
+
+    async fn try_to_connect(&self, request: &ConnectRequest) -> Result<BillConnect, ConnectError> {
+        let candidate = candidate(request)?;
         let taken = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
         if taken.is_some() {
             return Err(ConnectError::Conflict(candidate.id()));
@@ -117,6 +127,24 @@ impl App {
     /// One bill connect of the org.
     pub async fn bill_connect(&self, org: OrgId, id: &BillConnectId) -> Result<BillConnect, AppError> {
         self.store.connect(org, id).await?.ok_or_else(|| AppError::NotFound(id.clone()))
+    }
+}
+
+/// What came of connecting, or of changing a connection, as the audit log says it: claims and fields by name, no values.
+pub(crate) fn outcome<T>(made: &Result<T, ConnectError>) -> Outcome {
+    let claims = |report: &Report| {
+        report.problems().iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect::<Vec<_>>()
+    };
+    match made {
+        Ok(_) => Outcome::Done,
+        Err(ConnectError::Invalid(fields)) => {
+            let fields: Vec<String> = fields.iter().map(|wrong| format!("{:?}", wrong.field)).collect();
+            Outcome::Refused(format!("wrong fields: {}", fields.join(", ")))
+        }
+        Err(ConnectError::Conflict(_)) => Outcome::Refused("connected already".to_owned()),
+        Err(ConnectError::Refused(report)) => Outcome::Refused(format!("failed: {}", claims(report).join(", "))),
+        Err(ConnectError::Undecided(report)) => Outcome::Failed(format!("unknown: {}", claims(report).join(", "))),
+        Err(ConnectError::App(_)) => Outcome::Failed("a fault on our side".to_owned()),
     }
 }
 

@@ -3,11 +3,13 @@
 //! *Invariant:* nothing here knows HTTP or AWS's SDK, prints, or writes SQL outside `store/`.
 
 pub mod account;
+pub mod audit;
 mod check;
 pub mod connect;
 pub mod discover;
 mod error;
 pub mod ingest;
+mod orgs;
 mod poll;
 pub mod query;
 pub mod store;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::App;
+use crate::audit::{Act, Actor, Outcome, Subject, Who};
 use crate::store::{AccessToken, RefreshToken, Store, StoreError, TokenHash, TokenId};
 
 /// What a token may do.
@@ -52,12 +53,14 @@ impl FromStr for Role {
 pub struct UnknownRole(String);
 
 /// Whom a request speaks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The org.
     pub org: OrgId,
     /// What it may do there.
     pub role: Role,
+    /// Who it is, for the audit log.
+    pub who: Who,
 }
 
 /// What a refresh token was exchanged for.
@@ -93,13 +96,29 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 impl App {
     /// Makes a refresh token for `org`. Its text is nowhere else: who loses it makes another.
-    pub async fn create_refresh_token(&self, org: OrgId, role: Role) -> Result<SecretString, TokenError> {
-        create(self.store(), org, role).await
+    pub async fn create_refresh_token(
+        &self,
+        actor: &Actor,
+        org: OrgId,
+        role: Role,
+    ) -> Result<(TokenId, SecretString), TokenError> {
+        let (id, token) = create(self.store(), org, role).await?;
+        let made = Outcome::DoneWith(format!("role {role}"));
+        self.audit(actor, Act::TokenCreate, Subject::of(org, format!("refresh-token:{id}")), made).await?;
+        Ok((id, token))
     }
 
-    /// Exchanges a refresh token for an access token that holds for `lifetime`.
-    pub async fn exchange(&self, refresh: &SecretString, lifetime: Duration) -> Result<Grant, TokenError> {
-        exchange(self.store(), refresh, (OffsetDateTime::now_utc(), lifetime)).await
+    /// Exchanges a refresh token for an access token that holds for `lifetime`. Who `from` is, the token says.
+    pub async fn exchange(
+        &self,
+        from: &Actor,
+        refresh: &SecretString,
+        lifetime: Duration,
+    ) -> Result<Grant, TokenError> {
+        let (parent, grant) = exchange(self.store(), refresh, (OffsetDateTime::now_utc(), lifetime)).await?;
+        let actor = Actor { who: Who::RefreshToken(parent.id), ..from.clone() };
+        self.audit(&actor, Act::TokenGrant, Subject::of(parent.org, &actor.who), Outcome::Done).await?;
+        Ok(grant)
     }
 
     /// Whom the access token `text` speaks for.
@@ -114,37 +133,41 @@ impl App {
 
     /// Revokes a refresh token of `org`, and with it every access token that came from it, at once.
     /// Answers whether there was such a token that was not revoked yet.
-    pub async fn revoke_refresh_token(&self, org: OrgId, id: TokenId) -> Result<bool, TokenError> {
-        Ok(self.store().revoke_refresh_token(org, id).await?)
+    pub async fn revoke_refresh_token(&self, actor: &Actor, org: OrgId, id: TokenId) -> Result<bool, TokenError> {
+        let revoked = self.store().revoke_refresh_token(org, id).await?;
+        if revoked {
+            let subject = Subject::of(org, format!("refresh-token:{id}"));
+            self.audit(actor, Act::TokenRevoke, subject, Outcome::Done).await?;
+        }
+        Ok(revoked)
     }
 }
 
-async fn create(store: &Store, org: OrgId, role: Role) -> Result<SecretString, TokenError> {
+async fn create(store: &Store, org: OrgId, role: Role) -> Result<(TokenId, SecretString), TokenError> {
     if store.org(org).await?.is_none() {
         return Err(TokenError::NoSuchOrg(org));
     }
     let token = random(REFRESH)?;
-    store.insert_refresh_token(org, role, hash(token.expose_secret())).await?;
-    Ok(token)
+    let id = store.insert_refresh_token(org, role, hash(token.expose_secret())).await?;
+    Ok((id, token))
 }
 
 async fn exchange(
     store: &Store,
     refresh: &SecretString,
     (now, lifetime): (OffsetDateTime, Duration),
-) -> Result<Grant, TokenError> {
+) -> Result<(RefreshToken, Grant), TokenError> {
     let refresh = well_formed(refresh.expose_secret(), REFRESH).ok_or(TokenError::Refused)?;
     let parent: RefreshToken = store.use_refresh_token(hash(refresh), now).await?.ok_or(TokenError::Refused)?;
     let access_token = random(ACCESS)?;
     let kept = AccessToken { hash: hash(access_token.expose_secret()), expires_at: now + lifetime };
     store.insert_access_token(&parent, kept, now).await?;
-    Ok(Grant { access_token, expires_in: lifetime })
+    Ok((parent, Grant { access_token, expires_in: lifetime }))
 }
 
 async fn authenticate(store: &Store, text: &str, now: OffsetDateTime) -> Result<Principal, TokenError> {
     let text = well_formed(text, ACCESS).ok_or(TokenError::Refused)?;
-    let (org, role) = store.access_token(hash(text), now).await?.ok_or(TokenError::Refused)?;
-    Ok(Principal { org, role })
+    store.access_token(hash(text), now).await?.ok_or(TokenError::Refused)
 }
 
 /// `text` if it could be a token of this kind; anything else isn't worth a look into the store.
@@ -187,13 +210,13 @@ mod tests {
     async fn a_refresh_token_gives_access_for_as_long_as_said() {
         let (store, _folder) = store().await;
         let org = store.create_org("Acme").await.unwrap().id;
-        let refresh = create(&store, org, Role::Viewer).await.unwrap();
+        let (id, refresh) = create(&store, org, Role::Viewer).await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let grant = exchange(&store, &refresh, (now, HOUR)).await.unwrap();
+        let (_, grant) = exchange(&store, &refresh, (now, HOUR)).await.unwrap();
         assert_eq!(grant.expires_in, HOUR);
         let access = grant.access_token.expose_secret();
         let principal = authenticate(&store, access, now + HOUR / 2).await.unwrap();
-        assert_eq!(principal, Principal { org, role: Role::Viewer });
+        assert_eq!(principal, Principal { org, role: Role::Viewer, who: Who::RefreshToken(id) });
         assert!(matches!(authenticate(&store, access, now + HOUR).await, Err(TokenError::Refused)));
     }
 
@@ -201,9 +224,9 @@ mod tests {
     async fn one_kind_of_token_is_not_the_other() {
         let (store, _folder) = store().await;
         let org = store.create_org("Acme").await.unwrap().id;
-        let refresh = create(&store, org, Role::Admin).await.unwrap();
+        let (_, refresh) = create(&store, org, Role::Admin).await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let access = exchange(&store, &refresh, (now, HOUR)).await.unwrap().access_token;
+        let access = exchange(&store, &refresh, (now, HOUR)).await.unwrap().1.access_token;
         assert!(authenticate(&store, refresh.expose_secret(), now).await.is_err());
         assert!(exchange(&store, &access, (now, HOUR)).await.is_err());
     }
@@ -223,9 +246,9 @@ mod tests {
     async fn the_file_holds_no_token() {
         let (store, folder) = store().await;
         let org = store.create_org("Acme").await.unwrap().id;
-        let refresh = create(&store, org, Role::Admin).await.unwrap();
+        let (_, refresh) = create(&store, org, Role::Admin).await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let access = exchange(&store, &refresh, (now, HOUR)).await.unwrap().access_token;
+        let access = exchange(&store, &refresh, (now, HOUR)).await.unwrap().1.access_token;
         store.close().await;
         let file = std::fs::read(folder.path().join("billconnect.db")).unwrap();
         let holds = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);

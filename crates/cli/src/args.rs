@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check, costs, explain, ingest, org, receipts, sample_bill, serve, setup, token};
+use crate::commands::{audit, check, costs, explain, ingest, org, receipts, sample_bill, serve, setup, token};
 
 /// From an AWS role to an exact, queryable bill.
 #[derive(Debug, Parser)]
@@ -67,6 +67,9 @@ pub enum Command {
     /// Make, list and revoke refresh tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// Show who did what, and whether the log of it is as it was written.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print what a customer needs to grant access.
     #[command(subcommand)]
     Setup(setup::Command),

@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::Context;
+use app::audit::{Actor, Who};
 use app::store::Store;
 use app::{App, Settings};
 use aws::AwsSettings;
@@ -28,6 +29,12 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
     let settings = AwsSettings { endpoint_url: global.aws_endpoint_url.clone(), ..AwsSettings::default() };
     let aws = Arc::new(Aws::new(settings));
     Ok(App::new(store, lake, aws, Settings { operator_principal: global.operator_principal.clone() }))
+}
+
+/// Whoever runs the command, for the audit log: by the name that the system's environment has for them.
+pub fn whoever_calls() -> Actor {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    Actor::local(Who::CommandLine(user.unwrap_or_else(|| "unknown".to_owned())))
 }
 
 /// Fails, saying what to do, where there is no such org.

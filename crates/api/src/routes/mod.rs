@@ -1,11 +1,13 @@
 //! The table of routes. The router is made of it, and so are the tests of who may call what.
 
+mod audit;
 mod bill_connects;
 mod billing_centers;
 mod cost_body;
 mod costs;
 mod finops_bill_connects;
 mod health;
+mod page;
 mod receipts;
 mod role_body;
 mod status;
@@ -69,6 +71,12 @@ pub(crate) fn all() -> Vec<Route> {
             get(finops_bill_connects::validation)
         }),
         reads("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}/receipts", || get(receipts::list)),
+        Route {
+            method: "GET",
+            path: "/finops-onboarding/v1/orgs/{org}/audit",
+            needs: Admin,
+            handler: || get(audit::list),
+        },
         // Costs.
         posts("/bill-analysis/orgs/{org}/costs/aggregated", Viewer, || post(costs::aggregated)),
         reads("/bill-analysis/orgs/{org}/costs/dimensions", || get(costs::dimensions)),

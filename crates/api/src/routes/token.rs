@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use crate::access::Http;
+use crate::access::{Http, sender};
 use crate::body::{self, Fields, JsonObject};
 use crate::error::ApiError;
 
@@ -18,8 +18,9 @@ const OAUTH2: Duration = Duration::from_hours(2);
 
 /// `POST /oidc/token`
 pub(crate) async fn oidc(State(http): State<Http>, request: Request) -> Result<Json<Value>, ApiError> {
+    let from = sender(request.extensions());
     let refresh = refresh_token(&http, request).await?;
-    let grant = http.exchange(&refresh, OIDC).await?;
+    let grant = http.exchange(&from, &refresh, OIDC).await?;
     Ok(Json(json!({
         "access_token": grant.access_token.expose_secret(),
         "expires_in": grant.expires_in.as_secs(),
@@ -30,8 +31,9 @@ pub(crate) async fn oidc(State(http): State<Http>, request: Request) -> Result<J
 
 /// `POST /api/oauth2`
 pub(crate) async fn oauth2(State(http): State<Http>, request: Request) -> Result<Json<Value>, ApiError> {
+    let from = sender(request.extensions());
     let refresh = refresh_token(&http, request).await?;
-    let grant = http.exchange(&refresh, OAUTH2).await?;
+    let grant = http.exchange(&from, &refresh, OAUTH2).await?;
     Ok(Json(json!({
         "access_token": grant.access_token.expose_secret(),
         "expires_in": grant.expires_in.as_secs(),

@@ -21,7 +21,7 @@ fn a_route_without_an_org_is_a_known_one() {
 #[tokio::test]
 async fn without_a_valid_token_every_route_answers_401() {
     let api = Api::new().await;
-    let refresh = api.app.create_refresh_token(api.org, Role::Admin).await.unwrap();
+    let (_, refresh) = api.app.create_refresh_token(&nobody(), api.org, Role::Admin).await.unwrap();
     let refresh = format!("Bearer {}", refresh.expose_secret());
     let headers: Vec<Vec<String>> = vec![
         vec![],
@@ -89,7 +89,7 @@ async fn a_revoked_refresh_token_ends_its_access_at_once() {
     let api = Api::new().await;
     assert_eq!(api.get(FIRST).await.status, 200);
     for token in api.app.refresh_tokens(api.org).await.unwrap() {
-        assert!(api.app.revoke_refresh_token(api.org, token.id).await.unwrap());
+        assert!(api.app.revoke_refresh_token(&nobody(), api.org, token.id).await.unwrap());
     }
     api.get(FIRST).await.error(401, "unauthorized");
 }

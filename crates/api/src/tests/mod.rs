@@ -8,6 +8,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use app::audit::{Actor, Who};
 use app::store::Store;
 use app::tokens::Role;
 use app::{App, AwsAccount, PartStream, Settings};
@@ -182,9 +183,15 @@ impl Api {
     }
 }
 
+/// Whoever sets a test up.
+fn nobody() -> Actor {
+    Actor::local(Who::Unknown)
+}
+
 async fn token(app: &App, org: OrgId, role: Role) -> String {
-    let refresh = app.create_refresh_token(org, role).await.unwrap();
-    let grant = app.exchange(&refresh, std::time::Duration::from_mins(1)).await.unwrap();
+    let me = nobody();
+    let (_, refresh) = app.create_refresh_token(&me, org, role).await.unwrap();
+    let grant = app.exchange(&me, &refresh, std::time::Duration::from_mins(1)).await.unwrap();
     grant.access_token.expose_secret().to_owned()
 }
 

@@ -10,7 +10,7 @@ async fn send(api: &Api, path: &str, body: &str) -> Answer {
 #[tokio::test]
 async fn a_refresh_token_gives_access_by_form_and_by_json() {
     let api = Api::new().await;
-    let refresh = api.app.create_refresh_token(api.org, Role::Viewer).await.unwrap();
+    let (_, refresh) = api.app.create_refresh_token(&nobody(), api.org, Role::Viewer).await.unwrap();
     let refresh = refresh.expose_secret();
     let form = format!("grant_type=refresh_token&refresh_token={refresh}");
     let object = format!(r#" {{"grant_type":"refresh_token","refresh_token":"{refresh}"}}"#);

@@ -3,6 +3,7 @@
 //! Every function takes the org that it works for and puts it into its `WHERE`, so that one org's call cannot reach
 //! another org's rows. The two exceptions say so: looking a token up finds out whose it is, and start-up tidies for all.
 
+mod audit;
 mod connects;
 mod imports;
 mod orgs;

@@ -6,7 +6,8 @@ use sqlx::sqlite::SqliteRow;
 use time::{Duration, OffsetDateTime};
 
 use super::{ReadRow, Store, StoreError, key, micros, query};
-use crate::tokens::Role;
+use crate::audit::Who;
+use crate::tokens::{Principal, Role};
 
 /// How long a refresh token may lie unused before it no longer works.
 const UNUSED: Duration = Duration::days(365);
@@ -109,13 +110,17 @@ impl Store {
         &self,
         hash: TokenHash,
         now: OffsetDateTime,
-    ) -> Result<Option<(OrgId, Role)>, StoreError> {
+    ) -> Result<Option<Principal>, StoreError> {
         let select = query(
-            "SELECT a.org_id, a.role FROM access_tokens a JOIN refresh_tokens r ON r.id = a.refresh_token_id
+            "SELECT a.org_id, a.role, r.id FROM access_tokens a JOIN refresh_tokens r ON r.id = a.refresh_token_id
              WHERE a.hash = $1 AND a.expires_at > $2 AND r.revoked_at IS NULL",
         );
         let row = select.bind(hash.to_vec()).bind(micros(now)).fetch_optional(&self.pool).await?;
-        row.map(|row| Ok((row.org("org_id")?, row.text("role")?))).transpose()
+        let principal = |row: SqliteRow| {
+            let who = Who::RefreshToken(row.try_get("id")?);
+            Ok(Principal { org: row.org("org_id")?, role: row.text("role")?, who })
+        };
+        row.map(principal).transpose()
     }
 }
 
@@ -161,7 +166,8 @@ mod tests {
         let parent = store.use_refresh_token(HASH, now).await.unwrap().unwrap();
         let token = AccessToken { hash: [9; 32], expires_at: now + Duration::hours(1) };
         store.insert_access_token(&parent, token, now).await.unwrap();
-        assert_eq!(store.access_token([9; 32], now).await.unwrap(), Some((org, Role::Admin)));
+        let principal = Principal { org, role: Role::Admin, who: Who::RefreshToken(id) };
+        assert_eq!(store.access_token([9; 32], now).await.unwrap(), Some(principal));
 
         assert!(!store.revoke_refresh_token(other, id).await.unwrap(), "another org's token");
         assert!(store.access_token([9; 32], now).await.unwrap().is_some());

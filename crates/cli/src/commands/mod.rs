@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod audit;
 pub mod check;
 pub mod costs;
 pub mod explain;
@@ -22,6 +23,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(global, args).await,
         Command::Org(command) => org::run(global, command).await,
         Command::Token(command) => token::run(global, command).await,
+        Command::Audit(command) => audit::run(global, command).await,
         Command::Setup(command) => setup::run(global, command).await,
         Command::Check(args) => check::run(global, args).await,
         Command::Ingest(args) => ingest::run(global, args).await,

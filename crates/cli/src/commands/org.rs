@@ -31,7 +31,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
     let app = world::open(global).await?;
     match command {
         Command::Create { name, json } => {
-            let org = app.store().create_org(&name).await?;
+            let org = app.create_org(&world::whoever_calls(), &name).await?;
             if json {
                 out::json(&json!({ "id": org.id, "name": org.name }))?;
             } else {

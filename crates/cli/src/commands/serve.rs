@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use app::App;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Global;
 use crate::{out, world};
+
+/// How often the log says where the audit log stands.
+const HEADS_EVERY: Duration = Duration::from_hours(24);
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -37,6 +41,8 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     out::talk(&format!("listening on http://{}", listener.local_addr()?));
     let router = api::router(Arc::clone(&app), api::HttpSettings::default());
     // A task of its own: what an ingest computes must not keep the next connection waiting.
+    let noting = Arc::clone(&app);
+    let noting = tokio::spawn(async move { note_heads(&noting).await });
     let mut polling = tokio::spawn(async move { app.poll(args.poll_interval).await });
     tokio::select! {
         served = api::serve(listener, router, stopped()) => served?,
@@ -45,7 +51,21 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     }
     // An ingest that is cut off here is one that a crash cuts off: its month stays, and the next start reads it again.
     polling.abort();
+    noting.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes into the server's log, at its start and once a day, where the audit log stands: what is changed or cut off later
+/// then shows to `billconnect audit verify --head`.
+async fn note_heads(app: &App) {
+    let mut due = tokio::time::interval(HEADS_EVERY);
+    loop {
+        due.tick().await;
+        match app.audit_heads().await {
+            Ok(heads) => heads.iter().for_each(|head| tracing::info!(%head, "the audit log stands here")),
+            Err(error) => tracing::error!(%error, "the audit log can't be read"),
+        }
+    }
 }
 
 /// Ends when the process is asked to stop.

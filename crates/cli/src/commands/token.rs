@@ -50,7 +50,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
     let app = world::open(global).await?;
     match command {
         Command::Create { org, role, json } => {
-            let made = app.create_refresh_token(org, role).await?;
+            let (_, made) = app.create_refresh_token(&world::whoever_calls(), org, role).await?;
             // The one place where a token is shown: whoever asked for it needs it.
             let text = made.expose_secret();
             if json {
@@ -85,7 +85,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
         }
         Command::Revoke { org, id } => {
             world::require_org(&app, org).await?;
-            let revoked = app.revoke_refresh_token(org, id).await?;
+            let revoked = app.revoke_refresh_token(&world::whoever_calls(), org, id).await?;
             anyhow::ensure!(
                 revoked,
                 "org `{org}` has no unrevoked token `{id}`; `billconnect token list --org {org}` shows them"

@@ -69,6 +69,11 @@ impl Install {
         Self { data: TempDir::new().expect("a folder for data"), environment }
     }
 
+    /// An empty installation that never asks AWS anything.
+    pub fn offline() -> Self {
+        Self { data: TempDir::new().expect("a folder for data"), environment: Vec::new() }
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         self.data.path()
