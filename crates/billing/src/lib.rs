@@ -11,6 +11,7 @@ pub mod cost_query;
 pub mod decide;
 pub mod delivery;
 pub mod focus;
+pub mod iam;
 pub mod keys;
 pub mod layout;
 pub mod manifest;
