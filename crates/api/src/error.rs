@@ -1,22 +1,48 @@
-//! The one form that every error leaves in.
-//!
-//! | status | when |
-//! |---|---|
-//! | 400 | the body is no JSON object, or a field is missing, of the wrong type or (costs) names what there is not |
-//! | 401 | no access token, or one that is not valid |
-//! | 403 | the token's org is not the path's, or its role may not do this |
-//! | 404, 405 | no such thing, no such method |
-//! | 408, 413 | the body comes too slowly, or is too large |
-//! | 409 | the account is connected already |
-//! | 422 | well formed, but refused: a value that cannot be what its field wants, or checks that failed (then with `checks`) |
-//! | 500, 504 | a fault on our side, an answer that took too long |
-//! | 502 | AWS did not answer in a way to judge by (then with `checks`) |
+//! The one form that every error leaves in, and the table of what each status means.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use billing::checks::CheckResult;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::check_view::CheckView;
+
+/// Every status of an error: its name, and when it is answered.
+pub(crate) const ERRORS: [(u16, &str, &str); 14] = [
+    (
+        400,
+        "bad_request",
+        "the body is no JSON object, or a field is missing, ill-typed or (costs) names what there is not; every wrong field is named",
+    ),
+    (401, "unauthorized", "no access token, or one that is unknown, expired or revoked"),
+    (
+        403,
+        "forbidden",
+        "the token speaks for another org than the path's (one text, whether or not that org exists), or may only read",
+    ),
+    (404, "not_found", "no such thing"),
+    (405, "method_not_allowed", "no such method; `Allow` lists those there are"),
+    (408, "request_timeout", "the body comes too slowly"),
+    (409, "conflict", "it is there already, or another request changed it at the same time"),
+    (413, "payload_too_large", "the body is too large"),
+    (
+        422,
+        "unprocessable_entity",
+        "a value that cannot be what its field wants; or checks that failed, then with `checks` beside the six fields",
+    ),
+    (429, "too_many_requests", "too many requests; wait as long as `Retry-After` says"),
+    (500, "internal_error", "a fault on our side: quote the `id`, which the log has too"),
+    (502, "bad_gateway", "AWS did not answer in a way to judge by: try again; with `checks`"),
+    (503, "service_unavailable", "there is no room for this now: try again"),
+    (504, "gateway_timeout", "the answer took too long and was given up"),
+];
+
+/// When a status is answered.
+pub(crate) fn when(status: u16) -> &'static str {
+    ERRORS.iter().find(|(known, ..)| *known == status).map_or("", |(.., when)| when)
+}
 
 /// An error as a caller sees it, and what only the log may say.
 #[derive(Debug)]
@@ -28,16 +54,27 @@ pub(crate) struct ApiError {
     detail: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// An error. All six fields but `checks` are always there.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct Body<'a> {
+    /// What kind of error it is; it follows from the status.
+    #[schema(example = "not_found")]
     name: &'static str,
+    /// This occurrence; the log has it too.
     id: &'a str,
+    /// What was wrong, where, and what to do.
     message: &'a str,
+    /// Whether the same request may succeed later.
     temporary: bool,
+    /// Whether something took too long.
     timeout: bool,
+    /// Whether the fault is on our side.
     fault: bool,
-    #[serde(skip_serializing_if = "<[CheckResult]>::is_empty")]
-    checks: &'a [CheckResult],
+    /// Where a bill connect was refused: every check, with what to mend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    checks: Vec<CheckView<'a>>,
 }
 
 impl ApiError {
@@ -86,22 +123,8 @@ impl ApiError {
     }
 
     fn name(&self) -> &'static str {
-        match self.status {
-            StatusCode::BAD_REQUEST => "bad_request",
-            StatusCode::UNAUTHORIZED => "unauthorized",
-            StatusCode::FORBIDDEN => "forbidden",
-            StatusCode::NOT_FOUND => "not_found",
-            StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
-            StatusCode::REQUEST_TIMEOUT => "request_timeout",
-            StatusCode::CONFLICT => "conflict",
-            StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
-            StatusCode::UNPROCESSABLE_ENTITY => "unprocessable_entity",
-            StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
-            StatusCode::BAD_GATEWAY => "bad_gateway",
-            StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
-            StatusCode::GATEWAY_TIMEOUT => "gateway_timeout",
-            _ => "internal_error",
-        }
+        let status = self.status.as_u16();
+        ERRORS.iter().find(|(known, ..)| *known == status).map_or("internal_error", |(_, name, _)| name)
     }
 
     fn log(&self, id: &str) {
@@ -134,7 +157,7 @@ impl IntoResponse for ApiError {
             temporary: temporary.contains(&self.status),
             timeout: timeouts.contains(&self.status),
             fault: self.status.is_server_error(),
-            checks: &self.checks,
+            checks: self.checks.iter().map(CheckView::from).collect(),
         };
         let text = serde_json::to_string(&body).expect("texts and booleans turn into JSON");
         let mut response = (self.status, text).into_response();

@@ -5,9 +5,13 @@
 
 mod access;
 mod body;
+mod body_doc;
+mod check_view;
 mod convert;
 mod error;
 mod guard;
+mod openapi;
+mod route;
 mod routes;
 mod serve;
 mod settings;
@@ -34,11 +38,11 @@ pub fn router(app: Arc<App>, settings: HttpSettings) -> Router {
     let http = Http::new(app, settings);
     let mut router = Router::new();
     for route in routes::all() {
-        router = router.route(route.path, (route.handler)());
+        router = router.route(route.path, route.handler);
     }
     // No trailing-slash or case redirects: what is not in the table is not found.
     router
-        .fallback(|| async { ApiError::not_found("there is no such route; `GET /healthz` says that the server is up") })
+        .fallback(|| async { ApiError::not_found("there is no such route; `GET /openapi.json` lists those there are") })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(http.clone(), guard::guard))
         .with_state(http)

@@ -4,28 +4,53 @@ use app::audit::Entry;
 use axum::Json;
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
-use super::page::{Page, Paged};
+use super::page::{Page, Paged, paged_route};
 use super::stamp;
 use crate::access::Admin;
 use crate::error::ApiError;
+use crate::route::{Needs, Route};
 
-/// An entry as clients read it.
-#[derive(Debug, Serialize)]
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    let list = Needs::Admin
+        .get("/finops-onboarding/v1/orgs/{org}/audit", list)
+        .named("finopsListAudit", "List who did what, newest first")
+        .answers::<Paged<EntryView>>(200);
+    vec![paged_route(list)]
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(crate) struct EntryView {
+    #[schema(example = "finops:audit-entry")]
     kind: &'static str,
+    /// Its place in the log, from 1 on.
     number: i64,
+    #[schema(example = "2026-10-01T12:00:00Z")]
     at: String,
+    /// Who did it.
     actor: String,
+    /// From where.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     address: Option<String>,
+    /// The request that it was done by.
     #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request: Option<String>,
+    /// What was done.
     act: String,
+    /// To what.
     subject: String,
+    /// What came of it.
     outcome: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     note: Option<String>,
+    /// Over this entry and the hash of the one before, so that a change of either shows.
     hash: String,
 }
 

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use billing::connection::BillConnect;
 use billing::names::{BillConnectId, OrgId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::role_body::Names;
 use super::stamp;
@@ -13,6 +14,7 @@ use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
 use crate::convert::connect_error;
 use crate::error::ApiError;
+use crate::route::{Needs, Route};
 
 const NAMES: Names = Names {
     account: "aws_bill_account_id",
@@ -23,37 +25,77 @@ const NAMES: Names = Names {
     later: None,
 };
 
-/// A bill connect as the first generation says it.
-#[derive(Debug, Serialize)]
-pub(crate) struct View {
-    id: BillConnectId,
-    href: String,
-    cloud_vendor_id: &'static str,
-    created_at: String,
-    updated_at: String,
-    aws_bill_account_id: String,
-    aws_bucket_name: String,
-    aws_bucket_path: String,
-    aws_bucket_region: String,
-    #[serde(flatten)]
-    role: Option<RoleView>,
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Needs::Viewer
+            .get("/api/onboarding/orgs/{org}/bill_connects", list)
+            .named("listBillConnects", "List the org's bill connects")
+            .answers_array::<View>(200),
+        Needs::Viewer
+            .get("/api/onboarding/orgs/{org}/bill_connects/validate", validate)
+            .named("validateBillConnects", "Prove every bill connect anew")
+            .about("200 also where one does not hold: what is wrong is in its `error`.")
+            .answers_array::<ValidationView>(200)
+            .refuses(&[502]),
+        Needs::Admin
+            .post("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role", connect_role)
+            .named("connectRole", "Connect a bill by a role")
+            .about(CONNECT)
+            .takes(NAMES.doc("BillConnectRole"))
+            .answers::<View>(201)
+            .refuses(&[409, 422, 502]),
+        Needs::Viewer
+            .get("/api/onboarding/orgs/{org}/bill_connects/aws/{id}", show)
+            .named("showBillConnect", "Show a bill connect")
+            .answers::<View>(200),
+    ]
 }
 
-/// What only connections by a role have.
-#[derive(Debug, Serialize)]
-struct RoleView {
-    aws_sts_role_arn: String,
-    aws_sts_role_session_name: String,
+/// What connecting does, in both generations.
+pub(super) const CONNECT: &str = "Every check runs before anything is stored. Where a required one fails, the answer is a 422 \
+    with all of them, nothing is stored, and each says what to paste to mend it.";
+
+/// A bill connect as the first generation says it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BillConnect)]
+pub(crate) struct View {
+    #[schema(value_type = String, example = "aws-123456789012")]
+    id: BillConnectId,
+    /// Where it is shown.
+    href: String,
+    #[schema(example = "aws")]
+    cloud_vendor_id: &'static str,
+    #[schema(example = "2026-10-01T12:00:00Z")]
+    created_at: String,
+    #[schema(example = "2026-10-01T12:00:00Z")]
+    updated_at: String,
+    /// The payer account.
+    #[schema(example = "123456789012")]
+    aws_bill_account_id: String,
+    #[schema(example = "acme-bills")]
+    aws_bucket_name: String,
+    #[schema(example = "cur")]
+    aws_bucket_path: String,
+    /// Found by asking AWS.
+    #[schema(example = "eu-west-1")]
+    aws_bucket_region: String,
+    /// Of a connection by a role only, as is the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "arn:aws:iam::123456789012:role/billing")]
+    aws_sts_role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "flexera-finops")]
+    aws_sts_role_session_name: Option<String>,
 }
 
 impl From<BillConnect> for View {
     fn from(connect: BillConnect) -> Self {
         let (id, asked) = (connect.candidate.id(), connect.candidate);
-        let role = asked.role().map(|role| RoleView {
-            aws_sts_role_arn: role.arn.to_string(),
-            aws_sts_role_session_name: role.session_name.to_string(),
-        });
+        let role = asked.role();
         Self {
+            aws_sts_role_arn: role.map(|role| role.arn.to_string()),
+            aws_sts_role_session_name: role.map(|role| role.session_name.to_string()),
             href: href(asked.org, &id),
             id,
             cloud_vendor_id: "aws",
@@ -63,18 +105,21 @@ impl From<BillConnect> for View {
             aws_bucket_name: asked.bucket.into(),
             aws_bucket_path: asked.path.into(),
             aws_bucket_region: connect.region.into(),
-            role,
         }
     }
 }
 
 /// Whether a bill connect holds, as the first generation says it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BillConnectValidation)]
 pub(crate) struct ValidationView {
+    #[schema(value_type = String, example = "aws-123456789012")]
     bill_id: BillConnectId,
     href: String,
     valid: bool,
+    /// What does not hold; only where something does not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<String>,
 }
 

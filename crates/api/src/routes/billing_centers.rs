@@ -2,20 +2,37 @@
 
 use axum::Json;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::stamp;
 use crate::access::Viewer;
 use crate::error::ApiError;
+use crate::route::{Needs, Route};
 
 /// The id of the one that there is.
 pub(super) const UNALLOCATED: &str = "unallocated";
 
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Needs::Viewer
+            .get("/analytics/orgs/{org}/billing_centers", list)
+            .named("listBillingCenters", "List the billing centers")
+            .about("Until there are any, there is one that everything is in.")
+            .answers_array::<View>(200),
+    ]
+}
+
 /// A billing center. One at the top has no `parent_id` at all.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BillingCenter)]
 pub(crate) struct View {
+    #[schema(example = "unallocated")]
     id: &'static str,
     href: String,
+    #[schema(example = "Unallocated")]
     name: &'static str,
+    #[schema(example = "optima#billing_center")]
     kind: &'static str,
     created_at: String,
     updated_at: String,

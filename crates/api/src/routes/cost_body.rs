@@ -6,20 +6,75 @@ use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType};
 use billing::period::BillingPeriod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
 
 use super::billing_centers::UNALLOCATED;
 use crate::body::{Fields, JsonObject};
+use crate::body_doc::{BodyDoc, FieldDoc};
 use crate::error::ApiError;
+use crate::openapi::shape::reference;
 
 /// The most rows of one answer, whatever the question's `limit` says.
 const MAX_ROWS: usize = 100_000;
 
+/// What a question may say.
+pub(super) fn doc() -> BodyDoc {
+    let fields = vec![
+        FieldDoc::texts("billing_center_ids", (1, 1000), "at least one; there is `unallocated`")
+            .example(json!(["unallocated"])),
+        FieldDoc::texts("metrics", (1, 100), "at least one of those there are")
+            .example(json!(["cost_nonamortized_unblended_adj"])),
+        FieldDoc::texts("dimensions", (0, 10), "at most 10 of those there are").optional().example(json!(["service"])),
+        FieldDoc::text("start_at", "`YYYY-MM` or `YYYY-MM-DD`, UTC").example("2026-10"),
+        FieldDoc::text("end_at", "the same, excluded; at most 24 months after the start, or 31 days by day")
+            .example("2026-11"),
+        FieldDoc::word("granularity", &["month", "day"], "`month` by default").optional(),
+        FieldDoc::word(
+            "period_type",
+            &["charge_period", "billing_period"],
+            "`charge_period` by default: when a charge arose; `billing_period`: which bill it is on",
+        )
+        .optional(),
+        FieldDoc::named("filter", ("CostFilter", filter_schema), "which charges; at most 500 conditions, 16 deep")
+            .optional(),
+        FieldDoc::whole("limit", 1, "at most so many rows; absent or above 100,000, it is 100,000").optional(),
+    ];
+    BodyDoc { name: "CostQuestion", fields }
+}
+
+/// What [`Filter`] deserialises.
+fn filter_schema() -> Value {
+    let of = |kind: &str, fields: Value| {
+        let mut properties = json!({ "type": { "const": kind } });
+        let mut required = vec!["type"];
+        for (name, schema) in fields.as_object().into_iter().flatten() {
+            properties[name] = schema.clone();
+            required.push(name);
+        }
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    };
+    let text = json!({ "type": "string" });
+    let one = reference("CostFilter");
+    let several = json!({ "type": "array", "items": one });
+    json!({
+        "description": "A condition on dimensions. A charge without a value has the value `None`.",
+        "oneOf": [
+            of("equal", json!({ "dimension": text, "value": text })),
+            of("substring", json!({ "dimension": text, "substring": text })),
+            of("and", json!({ "expressions": several })),
+            of("or", json!({ "expressions": several })),
+            of("not", json!({ "expression": one }))
+        ],
+        "examples": [{ "type": "equal", "dimension": "service", "value": "AmazonS3" }]
+    })
+}
+
 /// Reads the question, or names all that is wrong with it.
 pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
-    let mut fields = Fields::of(body);
+    let doc = doc();
+    let mut fields = Fields::of(body, &doc);
     billing_centers(&mut fields);
     let metrics = names(&mut fields, "metrics", Fields::texts);
     let dimensions = names(&mut fields, "dimensions", Fields::maybe_texts);

@@ -8,30 +8,64 @@ use billing::period::BillingPeriod;
 use billing::receipt::PublishedMonth;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Type};
 
 use super::{cost_body, stamp};
 use crate::access::Viewer;
 use crate::body::JsonObject;
 use crate::error::ApiError;
+use crate::route::{Needs, Route};
+
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Needs::Viewer
+            .post("/bill-analysis/orgs/{org}/costs/aggregated", aggregated)
+            .named("aggregateCosts", "Sum costs by time and dimensions")
+            .takes(cost_body::doc())
+            .answers::<AnswerView>(200)
+            .refuses(&[422]),
+        Needs::Viewer
+            .get("/bill-analysis/orgs/{org}/costs/dimensions", dimensions)
+            .named("listDimensions", "List the dimensions that there are")
+            .answers::<DimensionsView>(200),
+        Needs::Viewer
+            .get("/bill-analysis/orgs/{org}/costs/metrics", metrics)
+            .named("listMetrics", "List the metrics that there are")
+            .answers::<MetricsView>(200),
+    ]
+}
 
 /// The answer to a question about costs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Costs)]
 pub(crate) struct AnswerView {
     rows: Vec<RowView>,
+    /// Whether there are more rows than the limit.
     #[serde(rename = "rowsTruncated")]
     truncated: bool,
-    /// Clients that know the public contract only expect no more than the above where there is nothing to name.
+    /// What the rows come from; left out where there is nothing to name.
+    // Clients that know the public contract only expect no more than the above then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     deliveries: Vec<DeliveryView>,
 }
 
 /// A delivery that the rows come from: a month of a bill connect, and how settled it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CostDelivery)]
 struct DeliveryView {
+    #[schema(value_type = String, example = "aws-123456789012")]
     bill_connect_id: BillConnectId,
+    #[schema(value_type = String, example = "2026-10")]
     billing_period: BillingPeriod,
     delivery_id: String,
+    /// When AWS made it.
+    #[schema(example = "2026-11-03T12:00:00Z")]
     made_at: String,
+    /// `open`, `estimated`, `final` or `reopened`.
+    #[schema(example = "final")]
     status: &'static str,
 }
 
@@ -47,10 +81,18 @@ impl From<PublishedMonth> for DeliveryView {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// One sum for each metric.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CostRow)]
 struct RowView {
+    /// When its month or day starts.
+    #[schema(example = "2026-10-01T00:00:00Z")]
     timestamp: String,
+    /// The value of each dimension; `None` where a charge has none.
+    #[schema(schema_with = texts)]
     dimensions: Pairs<String, String>,
+    /// The sum of each metric, with every digit: read it as a decimal.
+    #[schema(schema_with = amounts)]
     metrics: Pairs<&'static str, Amount>,
 }
 
@@ -66,6 +108,19 @@ impl<N: Serialize, V: Serialize> Serialize for Pairs<N, V> {
         }
         map.end()
     }
+}
+
+fn texts() -> Object {
+    by_name(Type::String)
+}
+
+fn amounts() -> Object {
+    by_name(Type::Number)
+}
+
+fn by_name(values: Type) -> Object {
+    let values = AdditionalProperties::from(ObjectBuilder::new().schema_type(values));
+    ObjectBuilder::new().additional_properties(Some(values)).build()
 }
 
 impl AnswerView {
@@ -88,21 +143,26 @@ pub(crate) async fn aggregated(viewer: Viewer, body: JsonObject) -> Result<Json<
 }
 
 /// Something that can be asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Name)]
 struct NameView {
+    /// What a question calls it.
     id: String,
+    /// What a person calls it.
     name: String,
     r#type: &'static str,
 }
 
 /// The dimensions that there are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Dimensions)]
 pub(crate) struct DimensionsView {
     dimensions: Vec<NameView>,
 }
 
 /// The metrics that there are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Metrics)]
 pub(crate) struct MetricsView {
     metrics: Vec<NameView>,
 }

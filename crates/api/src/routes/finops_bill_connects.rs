@@ -6,14 +6,17 @@ use axum::http::StatusCode;
 use billing::connection::{AccessKind, BillConnect};
 use billing::names::BillConnectId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::bill_connects::error_text;
+use super::bill_connects::{CONNECT, error_text};
+use super::list::List;
 use super::role_body::{LaterNames, Names};
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
 use crate::convert::connect_error;
 use crate::error::ApiError;
+use crate::route::{Needs, Route};
 
 const NAMES: Names = Names {
     account: "billAccountId",
@@ -24,41 +27,89 @@ const NAMES: Names = Names {
     later: Some(LaterNames { external_id: "stsExternalId", effective_from: "effectiveFrom" }),
 };
 
-/// A list as the second generation says it.
-#[derive(Debug, Serialize)]
-pub(crate) struct List<T> {
-    pub(super) kind: &'static str,
-    pub(super) values: Vec<T>,
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Needs::Viewer
+            .get("/finops-onboarding/v1/orgs/{org}/bill-connects", list)
+            .named("finopsListBillConnects", "List the org's bill connects")
+            .answers::<List<View>>(200),
+        Needs::Viewer
+            .get("/finops-onboarding/v1/orgs/{org}/bill-connects/validations", validations)
+            .named("finopsValidateBillConnects", "Prove every bill connect anew")
+            .about("200 also where one does not hold: what is wrong is in its `error`.")
+            .answers::<List<ValidationView>>(200)
+            .refuses(&[502]),
+        Needs::Admin
+            .post("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-role", connect_role)
+            .named("finopsConnectRole", "Connect a bill by a role")
+            .about(CONNECT)
+            .takes(NAMES.doc("FinopsBillConnectRole"))
+            .answers::<View>(201)
+            .refuses(&[409, 422, 502]),
+        Needs::Viewer
+            .get("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}", show)
+            .named("finopsShowBillConnect", "Show a bill connect")
+            .answers::<View>(200),
+        Needs::Viewer
+            .get("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}/validation", validation)
+            .named("finopsValidateBillConnect", "Prove a bill connect anew")
+            .about("200 also where it does not hold: what is wrong is in `error`.")
+            .answers::<ValidationView>(200)
+            .refuses(&[502]),
+    ]
 }
 
 /// A bill connect as the second generation says it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FinopsBillConnect)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct View {
+    #[schema(example = "finops:bill-connect-aws")]
     kind: &'static str,
+    #[schema(value_type = String, example = "aws-123456789012")]
     id: BillConnectId,
+    #[schema(example = "2026-10-01T12:00:00Z")]
     created_at: String,
+    #[schema(example = "2026-10-01T12:00:00Z")]
     updated_at: String,
     aws: AwsView,
 }
 
-#[derive(Debug, Serialize)]
+/// What of a bill connect is AWS's.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FinopsBillConnectAws)]
 #[serde(rename_all = "camelCase")]
 struct AwsView {
+    #[schema(example = "finops:bill-connect-aws-iam-role")]
     kind: &'static str,
+    /// The payer account.
+    #[schema(example = "123456789012")]
     bill_account_id: String,
+    #[schema(example = "acme-bills")]
     bucket_name: String,
+    #[schema(example = "cur")]
     bucket_path: String,
+    /// Found by asking AWS.
+    #[schema(example = "eu-west-1")]
     bucket_region: String,
+    #[schema(example = "aws")]
     partition: &'static str,
+    #[schema(example = "finops")]
     onboarding_origin: &'static str,
+    /// The first month to read, where not all are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-01")]
     effective_from: Option<String>,
+    /// The role that the bill is read with, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     iam_role: Option<IamRoleView>,
 }
 
-#[derive(Debug, Serialize)]
+/// The role that the bill is read with.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FinopsIamRole)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the contract names them so")]
 struct IamRoleView {
@@ -96,13 +147,18 @@ impl From<BillConnect> for View {
 }
 
 /// Whether a bill connect holds, as the second generation says it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FinopsBillConnectValidation)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ValidationView {
+    #[schema(example = "finops:bill-connect-aws-validation")]
     kind: &'static str,
+    #[schema(value_type = String, example = "aws-123456789012")]
     bill_id: BillConnectId,
     valid: bool,
+    /// What does not hold; only where something does not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<String>,
 }
 

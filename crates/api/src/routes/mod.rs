@@ -1,4 +1,4 @@
-//! The table of routes. The router is made of it, and so are the tests of who may call what.
+//! The table of routes. The router is made of it, and so are the document, the page and the tests of who may call what.
 
 mod audit;
 mod bill_connects;
@@ -7,82 +7,51 @@ mod cost_body;
 mod costs;
 mod finops_bill_connects;
 mod health;
+mod list;
 mod page;
 mod receipts;
 mod role_body;
 mod status;
 mod token;
 
-use axum::routing::{MethodRouter, get, post};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::access::Http;
+use crate::route::Route;
 
-/// One route.
-pub(crate) struct Route {
-    /// `GET` or `POST`.
-    pub(crate) method: &'static str,
-    /// The path; `{org}` is the org that the token must speak for.
-    pub(crate) path: &'static str,
-    /// Who may call it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the handler's extractor decides; the tests compare"))]
-    pub(crate) needs: Needs,
-    /// Makes the handler.
-    pub(crate) handler: fn() -> MethodRouter<Http>,
+/// Routes that belong together.
+pub(crate) struct Group {
+    /// What the group is called in the document.
+    pub(crate) tag: &'static str,
+    /// What it is for.
+    pub(crate) about: &'static str,
+    pub(crate) routes: Vec<Route>,
 }
 
-/// What a caller needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// Nothing.
-    Nothing,
-    /// A token of the path's org.
-    Viewer,
-    /// A token of the path's org with the role `admin`.
-    Admin,
+/// Every route that there is, by what it is about.
+pub(crate) fn groups() -> Vec<Group> {
+    let group =
+        |tag, about, routes: Vec<Vec<Route>>| Group { tag, about, routes: routes.into_iter().flatten().collect() };
+    vec![
+        group("Tokens", "How to get an access token.", vec![token::routes()]),
+        group(
+            "Onboarding, first generation",
+            "Bill connects and what became of them.",
+            vec![bill_connects::routes(), status::routes()],
+        ),
+        group(
+            "Onboarding, second generation",
+            "The same steps, with more to say.",
+            vec![finops_bill_connects::routes(), receipts::routes(), audit::routes()],
+        ),
+        group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes()]),
+        group("Server", "The server itself.", vec![health::routes()]),
+    ]
 }
 
 /// Every route that there is.
 pub(crate) fn all() -> Vec<Route> {
-    use Needs::{Admin, Nothing, Viewer};
-    let reads = |path, handler| Route { method: "GET", path, needs: Viewer, handler };
-    let writes = |path, handler| Route { method: "POST", path, needs: Admin, handler };
-    let posts = |path, needs, handler| Route { method: "POST", path, needs, handler };
-    vec![
-        Route { method: "GET", path: "/healthz", needs: Nothing, handler: || get(health::show) },
-        posts("/oidc/token", Nothing, || post(token::oidc)),
-        posts("/api/oauth2", Nothing, || post(token::oauth2)),
-        // Onboarding, first generation.
-        reads("/api/onboarding/orgs/{org}/bill_connects", || get(bill_connects::list)),
-        reads("/api/onboarding/orgs/{org}/bill_connects/validate", || get(bill_connects::validate)),
-        writes("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role", || post(bill_connects::connect_role)),
-        reads("/api/onboarding/orgs/{org}/bill_connects/aws/{id}", || get(bill_connects::show)),
-        reads("/api/status/orgs/{org}/bill-status-errors", || get(status::errors)),
-        reads("/api/status/orgs/{org}/bill_id/{id}/import-history", || get(status::import_history)),
-        // Onboarding, second generation.
-        reads("/finops-onboarding/v1/orgs/{org}/bill-connects", || get(finops_bill_connects::list)),
-        reads("/finops-onboarding/v1/orgs/{org}/bill-connects/validations", || get(finops_bill_connects::validations)),
-        writes("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-role", || {
-            post(finops_bill_connects::connect_role)
-        }),
-        reads("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}", || get(finops_bill_connects::show)),
-        reads("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}/validation", || {
-            get(finops_bill_connects::validation)
-        }),
-        reads("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}/receipts", || get(receipts::list)),
-        Route {
-            method: "GET",
-            path: "/finops-onboarding/v1/orgs/{org}/audit",
-            needs: Admin,
-            handler: || get(audit::list),
-        },
-        // Costs.
-        posts("/bill-analysis/orgs/{org}/costs/aggregated", Viewer, || post(costs::aggregated)),
-        reads("/bill-analysis/orgs/{org}/costs/dimensions", || get(costs::dimensions)),
-        reads("/bill-analysis/orgs/{org}/costs/metrics", || get(costs::metrics)),
-        reads("/analytics/orgs/{org}/billing_centers", || get(billing_centers::list)),
-    ]
+    groups().into_iter().flat_map(|group| group.routes).collect()
 }
 
 /// An instant as clients read it: UTC, whole seconds, `Z`.

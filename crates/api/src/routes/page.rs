@@ -1,13 +1,20 @@
 //! Long lists, a page at a time: `?limit=…&skipToken=…`, with the next page's address in the answer.
 
+use std::borrow::Cow;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use super::list::list_of;
 use crate::access::Http;
 use crate::error::ApiError;
+use crate::route::{Param, Route};
 
 /// How many values a page has unless asked otherwise.
 const USUAL: u32 = 100;
@@ -33,6 +40,33 @@ pub(crate) struct Paged<T> {
     /// The address of the next page, if there may be one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_page: Option<String>,
+}
+
+impl<T: ToSchema> PartialSchema for Paged<T> {
+    fn schema() -> RefOr<Schema> {
+        let next = ObjectBuilder::new().schema_type(Type::String);
+        let next = next.description(Some("The address of the next page, if there may be one."));
+        list_of::<T>().property("nextPage", next).into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Paged<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+/// A route that answers a page: what it may be asked, and that it may be asked wrongly.
+pub(crate) fn paged_route(route: Route) -> Route {
+    route
+        .param(Param::whole("limit", "how many at most; 100 by default", 1..=u64::from(MOST)))
+        .param(Param::text("skipToken", "where the page before ended: what its `nextPage` says"))
+        .refuses(&[400])
 }
 
 impl Page {

@@ -11,6 +11,7 @@ use billing::role::RoleArn;
 
 use crate::access::RoleBody;
 use crate::body::{Fields, JsonObject};
+use crate::body_doc::{BodyDoc, FieldDoc};
 use crate::error::ApiError;
 
 /// What a generation calls the fields.
@@ -45,9 +46,33 @@ impl Names {
         }
     }
 
+    /// The fields, as this generation calls them; `name` is the body's in the document.
+    pub(crate) fn doc(&self, name: &'static str) -> BodyDoc {
+        let mut fields = vec![
+            FieldDoc::text(self.account, "the payer account, 12 digits").example("123456789012"),
+            FieldDoc::text(self.bucket, "the bucket that AWS delivers the bill to").example("acme-bills"),
+            FieldDoc::text(
+                self.path,
+                "where in the bucket: `\"\"`, `/`, `x`, `/x/`, `x/y`; the report may lie several levels below",
+            )
+            .example("cur"),
+            FieldDoc::text(self.role_arn, "the role that we assume").example("arn:aws:iam::123456789012:role/billing"),
+            FieldDoc::text(self.session_name, "how our sessions are called in CloudTrail; `flexera-finops` by default")
+                .optional(),
+        ];
+        if let Some(later) = &self.later {
+            fields.extend([
+                FieldDoc::text(later.external_id, "only an id that the org was given is accepted").optional(),
+                FieldDoc::text(later.effective_from, "`YYYY-MM`: the first month to read").optional(),
+            ]);
+        }
+        BodyDoc { name, fields }
+    }
+
     /// Reads the fields, or names all that are wrong.
     pub(crate) fn read(&self, body: &JsonObject) -> Result<RoleBody, ApiError> {
-        let mut fields = Fields::of(body);
+        let doc = self.doc("a role");
+        let mut fields = Fields::of(body, &doc);
         let account = fields.text(self.account);
         let bucket = fields.text(self.bucket);
         let path = fields.text(self.path);

@@ -7,21 +7,44 @@ use axum::Json;
 use billing::names::BillConnectId;
 use billing::period::BillingPeriod;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::stamp;
 use crate::access::{ConnectId, Viewer};
 use crate::error::ApiError;
+use crate::route::{Needs, Route};
+
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Needs::Viewer
+            .get("/api/status/orgs/{org}/bill-status-errors", errors)
+            .named("billStatusErrors", "Say what stands in the way of each bill")
+            .about("By bill connect. A connection's own trouble comes first, then what kept each month's newest delivery from being read.")
+            .answers_map::<ErrorsView>(200),
+        Needs::Viewer
+            .get("/api/status/orgs/{org}/bill_id/{id}/import-history", import_history)
+            .named("importHistory", "List the tries to read deliveries, newest first")
+            .about("The tries of one delivery are one entry.")
+            .answers_array::<ImportView>(200),
+    ]
+}
 
 /// What stands in the way of one bill connect's bills.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BillStatus)]
 pub(crate) struct ErrorsView {
     count: usize,
     errors: Vec<ErrorView>,
+    /// Always true: the vendor's bills can be read.
     supported: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// One thing that stands in the way.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BillStatusError)]
 struct ErrorView {
+    #[schema(example = "2026-09: a part is missing")]
     error_message: String,
 }
 
@@ -35,12 +58,19 @@ pub(crate) async fn errors(viewer: Viewer) -> Result<Json<BTreeMap<BillConnectId
 }
 
 /// One attempt to read a month's delivery. `source_id` is the delivery's.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Import)]
 pub(crate) struct ImportView {
+    #[schema(value_type = String, example = "2026-09")]
     billing_period: BillingPeriod,
+    /// When it was read whole; only where it was.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-10-03T12:00:00Z")]
     downloaded_at: Option<String>,
+    /// `in-progress`, `completed` or `aborted`.
+    #[schema(example = "completed")]
     status: &'static str,
+    /// The delivery's id.
     source_id: String,
 }
 

@@ -1,6 +1,7 @@
 //! The router over a real store and lake, with an AWS that never answers.
 
 mod access;
+mod conformance;
 mod connecting;
 mod errors;
 mod shapes;
@@ -129,12 +130,15 @@ impl Api {
         Self { app, settings: HttpSettings::default(), org, admin, viewer, _folder: folder }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is; the answer must be one that the document lists.
     async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let response = crate::router(self.app.clone(), self.settings).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        conformance::check((&method, &path), (answer.status.as_u16(), answer.header("content-type"), &answer.text));
+        answer
     }
 
     /// `GET` as the org's viewer; `{org}` in the path is the org's id.
