@@ -4,13 +4,16 @@
 //! Always in this order: no valid token is 401; a token of another org is 403 in one text, whether or not that org exists and
 //! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
 
+mod keeping;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::audit::{Actor, Entry, Log, Who};
 use app::connect::{ConnectError, ConnectRequest};
-use app::query::{StatusErrors, Validation};
+use app::keep::{Connection, Validation};
+use app::query::StatusErrors;
 use app::store::Import;
 use app::tokens::{Grant, Role, TokenError};
 use app::{App, AppError};
@@ -18,7 +21,6 @@ use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::Extensions;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use billing::connection::BillConnect;
 use billing::cost_query::{CostAnswer, CostQuery};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
@@ -91,14 +93,6 @@ impl Viewer {
         org.map(|org| org.created_at).ok_or_else(|| ApiError::internal("a token speaks for an org that is not there"))
     }
 
-    pub(crate) async fn bill_connects(&self) -> Result<Vec<BillConnect>, ApiError> {
-        Ok(self.app.bill_connects(self.org).await?)
-    }
-
-    pub(crate) async fn bill_connect(&self, id: &BillConnectId) -> Result<BillConnect, ApiError> {
-        Ok(self.app.bill_connect(self.org, id).await?)
-    }
-
     pub(crate) async fn validations(&self) -> Result<Vec<Validation>, ApiError> {
         Ok(self.app.validations(self.org).await?)
     }
@@ -145,12 +139,16 @@ impl Admin {
     }
 
     /// Connects a role to the org of the token; the body has no say in whose it becomes.
-    pub(crate) async fn connect(&self, body: RoleBody) -> Result<BillConnect, ConnectError> {
+    pub(crate) async fn connect(&self, body: RoleBody) -> Result<Connection, ConnectError> {
+        let connect = self.0.app.connect(&self.0.actor, self.request(body)).await?;
+        Ok(self.0.app.stood(connect).await?)
+    }
+
+    /// What the body asks for, in the name of the token's org.
+    fn request(&self, body: RoleBody) -> ConnectRequest {
         let RoleBody { account, bucket, path, role_arn, session_name, external_id, effective_from } = body;
         let org = self.0.org;
-        let request =
-            ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from };
-        self.0.app.connect(&self.0.actor, request).await
+        ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from }
     }
 }
 

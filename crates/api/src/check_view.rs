@@ -1,6 +1,7 @@
 //! One check's line of a report, as every answer says it.
 
-use billing::checks::{AwsWords, CHECKS, CheckResult, Severity, Verdict};
+use billing::checks::{AwsWords, CHECKS, CheckResult, Severity, State, Verdict};
+use billing::standing::ConnectionState;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -69,16 +70,29 @@ impl<'a> From<&'a AwsWords> for AwsView<'a> {
     }
 }
 
-fn check_names() -> Object {
+pub(crate) fn check_names() -> Object {
     one_of(&CHECKS.map(|spec| spec.name))
 }
 
-fn verdicts() -> Object {
+pub(crate) fn verdicts() -> Object {
     one_of(&["passed", "failed", "skipped", "unknown"])
 }
 
 fn severities() -> Object {
     one_of(&["required", "optional"])
+}
+
+/// Whether a bill connect's bills are read.
+pub(crate) fn states() -> Object {
+    one_of(
+        &[ConnectionState::Active, ConnectionState::Waiting, ConnectionState::Suspended, ConnectionState::Paused]
+            .map(ConnectionState::name),
+    )
+}
+
+/// What a report says as a whole.
+pub(crate) fn report_states() -> Object {
+    one_of(&[State::Verified, State::Waiting, State::Refused, State::Undecided].map(State::name))
 }
 
 fn one_of(words: &[&str]) -> Object {

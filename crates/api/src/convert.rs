@@ -15,7 +15,7 @@ impl From<AppError> for ApiError {
         }
         match error {
             AppError::NotFound(_) => Self::not_found(error.to_string()),
-            AppError::NotVerified(ref report) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
+            AppError::NotVerified(Some(ref report)) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
             AppError::Aws(ref refusal) if refusal.kind.may_pass() => {
                 Self::new(StatusCode::BAD_GATEWAY, "AWS gives no answer now; try again later")
             }

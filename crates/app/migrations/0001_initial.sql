@@ -45,20 +45,25 @@ CREATE TABLE bill_connects (
     region         TEXT    NOT NULL,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
+    -- Since when it is stopped by hand, if it is.
+    paused_at      INTEGER,
     PRIMARY KEY (org_id, id)
 ) STRICT;
 
--- Every check run of a bill connect; the one with the highest id is the newest.
+-- What the check runs of a bill connect said. Runs on end that say the same are one row, which holds the newest of them; rows
+-- are numbered from 1 within the bill connect. What decides is every state but `undecided`.
 CREATE TABLE reports (
-    id         INTEGER PRIMARY KEY,
     org_id     INTEGER NOT NULL,
     connect_id TEXT    NOT NULL,
-    made_at    INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('verified', 'waiting', 'refused', 'undecided')),
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    runs       INTEGER NOT NULL,
     report     TEXT    NOT NULL,
+    PRIMARY KEY (org_id, connect_id, number),
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
-
-CREATE INDEX reports_of_connect ON reports (org_id, connect_id, id);
 
 -- Every attempt to read a delivery. A completed one has its receipt, an aborted one its error.
 CREATE TABLE imports (

@@ -110,10 +110,14 @@ impl App {
         Ok(connect)
     }
 
-    /// Judges what a customer would send, and stores nothing.
+    /// Judges what a customer would send, and stores nothing. Where the account is connected already, it is judged as a change
+    /// of that connection would be.
     pub async fn dry_run(&self, request: &ConnectRequest) -> Result<Report, ConnectError> {
         match candidate(request) {
-            Ok(candidate) => Ok(self.check(&candidate, None).await?),
+            Ok(candidate) => {
+                let stored = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
+                Ok(self.check(&candidate, stored.map(|connect| connect.created_at)).await?)
+            }
             Err(ConnectError::Refused(report)) => Ok(*report),
             Err(error) => Err(error),
         }

@@ -55,11 +55,19 @@ pub enum AppError {
     #[error("there is no bill connect `{0}`")]
     NotFound(BillConnectId),
     /// A required claim about the connection does not hold, or could not be proven.
-    #[error("the connection is not proven: {}", .0.problems().join("; "))]
-    NotVerified(Box<Report>),
+    #[error("the connection is not proven: {}", unproven(.0.as_deref()))]
+    NotVerified(Option<Box<Report>>),
+    /// The connection is paused.
+    #[error("`{0}` is paused; `billconnect resume` has it read again")]
+    Paused(BillConnectId),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Entropy,
+}
+
+/// What stands in the way; a connection without a report has never been proven.
+fn unproven(report: Option<&Report>) -> String {
+    report.map_or_else(|| "nothing has been shown yet".to_owned(), |report| report.problems().join("; "))
 }
 
 impl AppError {

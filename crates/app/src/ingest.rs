@@ -53,6 +53,10 @@ impl App {
         let _held = turn.lock().await;
         let mut done = Vec::new();
         for found in self.discover(connection, scope).await? {
+            // It may have been paused, or found wanting, while the month before was read.
+            if !self.standing(org, &connect).await?.state.reads() {
+                break;
+            }
             let period = found.period;
             let outcome = self.take_in(connection, found, watcher).await;
             if let Err(error) = &outcome {

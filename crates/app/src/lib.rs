@@ -1,4 +1,4 @@
-//! The story of a bill: connect, check, discover, ingest, query. Each step is one file and can be called twice with the same effect.
+//! The story of a bill: connect, check, keep, discover, ingest, query. Each step is one file and can be called twice with the same effect.
 //!
 //! *Invariant:* nothing here knows HTTP or AWS's SDK, prints, or writes SQL outside `store/`.
 
@@ -9,6 +9,7 @@ pub mod connect;
 pub mod discover;
 mod error;
 pub mod ingest;
+pub mod keep;
 mod orgs;
 mod poll;
 pub mod query;
@@ -19,6 +20,7 @@ pub mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use billing::names::{BillConnectId, OrgId};
 use lake::Lake;
@@ -36,6 +38,9 @@ pub struct Settings {
     pub operator_principal: Option<String>,
 }
 
+/// How often every connection is proven again, if nothing else is asked for: trust that is loosened later must not go unseen.
+pub const PROVE_EVERY: Duration = Duration::from_hours(24);
+
 /// A connection of an org.
 type Key = (OrgId, BillConnectId);
 
@@ -47,6 +52,7 @@ pub struct App {
     lake: Lake,
     aws: Arc<dyn AwsAccount>,
     settings: Settings,
+    prove_every: Duration,
     wake: Notify,
     turns: Mutex<Turns>,
     /// A place for each part that may be read at once.
@@ -60,7 +66,13 @@ impl App {
     pub fn new(store: Store, lake: Lake, aws: Arc<dyn AwsAccount>, settings: Settings) -> Self {
         let parts = Semaphore::new(ingest::PARTS_AT_ONCE);
         let (wake, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default());
-        Self { store, lake, aws, settings, wake, turns, parts, troubles }
+        Self { store, lake, aws, settings, prove_every: PROVE_EVERY, wake, turns, parts, troubles }
+    }
+
+    /// The same, with every connection proven again at least this often.
+    #[must_use]
+    pub fn proving_every(self, prove_every: Duration) -> Self {
+        Self { prove_every, ..self }
     }
 
     /// The store, for what the operator does on the command line.

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use billing::connection::BillConnect;
+use billing::connection::{BillConnect, VerifiedConnection};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use tokio::sync::Semaphore;
 
 use crate::discover::Scope;
 use crate::error::AppError;
@@ -16,6 +17,15 @@ use crate::{App, Key};
 
 /// How many connections are looked at side by side. What they read shares the places for parts.
 const CONNECTIONS_AT_ONCE: usize = 8;
+
+/// How many connections are proven side by side: apart from those that are read, so that long bills put off no proof.
+const PROOFS_AT_ONCE: usize = 8;
+
+/// What a poll's connections share.
+struct Places {
+    proofs: Semaphore,
+    reads: Semaphore,
+}
 
 /// How often the lake is swept of what ingests left behind that never came to publish.
 const SWEEP_EVERY: Duration = Duration::from_hours(24);
@@ -43,7 +53,7 @@ impl App {
     ///
     /// A connection that takes long keeps no other waiting, and none is looked at twice at once.
     pub async fn poll(&self, interval: Duration) {
-        let places = tokio::sync::Semaphore::new(CONNECTIONS_AT_ONCE);
+        let places = Places { proofs: Semaphore::new(PROOFS_AT_ONCE), reads: Semaphore::new(CONNECTIONS_AT_ONCE) };
         let (mut known, mut busy) = (HashSet::<Key>::new(), HashSet::<Key>::new());
         let mut running = FuturesUnordered::new();
         let mut due = tokio::time::interval(interval);
@@ -63,7 +73,7 @@ impl App {
                     continue;
                 }
             }
-            let connects = self.store.all_connects().await.unwrap_or_else(|error| {
+            let connects = self.store.connects_to_poll().await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the connections to poll can't be listed");
                 Vec::new()
             });
@@ -72,8 +82,7 @@ impl App {
                 if known.insert(key.clone()) && busy.insert(key.clone()) {
                     let places = &places;
                     running.push(async move {
-                        let _place = places.acquire().await.expect("the semaphore is never closed");
-                        self.look_at(&connect).await;
+                        self.look_at(&connect, places).await;
                         key
                     });
                 }
@@ -81,40 +90,67 @@ impl App {
         }
     }
 
-    /// Reads what is new of one connection. Whatever becomes of it, even a panic, is its own.
-    async fn look_at(&self, connect: &BillConnect) {
+    /// Proves one connection where that is due, whether or not anything is delivered, and reads what is new of it. Whatever
+    /// becomes of it, even a panic, is its own.
+    async fn look_at(&self, connect: &BillConnect, places: &Places) {
         let (org, id) = (connect.candidate.org, connect.candidate.id());
-        let read = AssertUnwindSafe(self.refresh(connect, Scope::Due, &Unwatched)).catch_unwind().await;
-        match read {
-            Ok(Ok(_)) => {}
+        let look = async {
+            let proving = places.proofs.acquire().await.expect("the semaphore is never closed");
+            let verified = self.verified(connect, Scope::Due).await?;
+            drop(proving);
+            let _place = places.reads.acquire().await.expect("the semaphore is never closed");
+            self.read(&verified, Scope::Due, &Unwatched).await
+        };
+        match AssertUnwindSafe(look).catch_unwind().await {
+            // What is not proven shows in its state; the log said it when that changed.
+            Ok(Ok(_) | Err(AppError::NotVerified(_))) => {}
             Ok(Err(error)) => tracing::warn!(%org, connect = %id, %error, "connection not read"),
             Err(_) => tracing::error!(%org, connect = %id, "reading the connection panicked"),
         }
     }
 
-    /// Reads what is new of one connection. A refusal by AWS has the connection proven anew, so that its reason shows.
+    /// Reads what is new of one connection, if it is proven and not paused.
     pub async fn refresh(
         &self,
         connect: &BillConnect,
         scope: Scope,
         watcher: &dyn Watcher,
     ) -> Result<Vec<Ingested>, AppError> {
-        let key = (connect.candidate.org, connect.candidate.id());
-        let result = match self.verified(connect).await {
-            Ok(verified) => self.ingest_all(&verified, scope, watcher).await,
-            Err(error) => Err(error),
-        };
-        let refused = |error: &AppError| matches!(error, AppError::Aws(refusal) if !refusal.kind.may_pass());
+        let (org, id) = (connect.candidate.org, connect.candidate.id());
+        if self.store.paused_at(org, &id).await?.is_some() {
+            return Err(AppError::Paused(id));
+        }
+        let verified = self.verified(connect, scope).await?;
+        self.read(&verified, scope, watcher).await
+    }
+
+    /// Reads what is new of a proven connection. A failure that a proof may explain has the connection proven anew, so that
+    /// its reason shows.
+    async fn read(
+        &self,
+        verified: &VerifiedConnection,
+        scope: Scope,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<Ingested>, AppError> {
+        let key = (verified.candidate().org, verified.candidate().id());
+        let result = self.ingest_all(verified, scope, watcher).await;
         let asks_for_proof = match &result {
-            Ok(months) => months.iter().any(|month| month.outcome.as_ref().is_err_and(refused)),
-            Err(error) => refused(error),
+            Ok(months) => months.iter().any(|month| month.outcome.as_ref().is_err_and(may_be_explained)),
+            Err(error) => may_be_explained(error),
         };
-        // What a report says needs no second telling.
-        let trouble = result.as_ref().err().filter(|error| !matches!(error, AppError::NotVerified(_)));
-        self.note_trouble(key.clone(), trouble.map(ToString::to_string));
+        self.note_trouble(key.clone(), result.as_ref().err().map(ToString::to_string));
         if asks_for_proof {
             self.validation(key.0, &key.1).await?;
         }
         result
+    }
+}
+
+/// Whether a proof may say more about why something could not be read.
+fn may_be_explained(error: &AppError) -> bool {
+    match error {
+        AppError::Aws(refusal) => !refusal.kind.may_pass(),
+        AppError::Invalid(_) => true,
+        _ => false,
     }
 }

@@ -23,3 +23,4 @@ pub mod probe;
 pub mod receipt;
 pub mod reconcile;
 pub mod role;
+pub mod standing;

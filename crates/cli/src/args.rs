@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{audit, check, costs, explain, ingest, org, receipts, sample_bill, serve, setup, token};
+use crate::commands::{
+    audit, check, checks, costs, explain, ingest, org, pause, receipts, sample_bill, serve, setup, token,
+};
 
 /// From an AWS role to an exact, queryable bill.
 #[derive(Debug, Parser)]
@@ -75,6 +77,12 @@ pub enum Command {
     Setup(setup::Command),
     /// Prove a connection without storing anything, or prove a stored one anew.
     Check(check::Args),
+    /// Show what was proven of a connection, now or before.
+    Checks(checks::Args),
+    /// Stop reading through a connection until it is resumed.
+    Pause(pause::Args),
+    /// Read through a paused connection again.
+    Resume(pause::Args),
     /// Read what AWS has delivered and is not in the lake yet.
     Ingest(ingest::Args),
     /// Show costs.

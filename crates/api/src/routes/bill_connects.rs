@@ -1,9 +1,8 @@
 //! Bill connects, first generation: `/api/onboarding/orgs/{org}/bill_connects`.
 
-use app::query::Validation;
+use app::keep::{Connection, Validation};
 use axum::Json;
 use axum::http::StatusCode;
-use billing::connection::BillConnect;
 use billing::names::{BillConnectId, OrgId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +11,7 @@ use super::role_body::Names;
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
+use crate::check_view::states;
 use crate::convert::connect_error;
 use crate::error::ApiError;
 use crate::route::{Needs, Route};
@@ -87,10 +87,21 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "flexera-finops")]
     aws_sts_role_session_name: Option<String>,
+    /// Whether its bills are read.
+    #[schema(schema_with = states)]
+    state: &'static str,
+    /// Why they are not; only where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state_reason: Option<String>,
+    /// Since when; unknown where nothing was ever proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
+    state_since: Option<String>,
 }
 
-impl From<BillConnect> for View {
-    fn from(connect: BillConnect) -> Self {
+impl From<Connection> for View {
+    fn from(Connection { connect, standing }: Connection) -> Self {
         let (id, asked) = (connect.candidate.id(), connect.candidate);
         let role = asked.role();
         Self {
@@ -105,6 +116,9 @@ impl From<BillConnect> for View {
             aws_bucket_name: asked.bucket.into(),
             aws_bucket_path: asked.path.into(),
             aws_bucket_region: connect.region.into(),
+            state: standing.state.name(),
+            state_reason: standing.reason(),
+            state_since: standing.since.map(stamp),
         }
     }
 }
@@ -121,6 +135,17 @@ pub(crate) struct ValidationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<String>,
+    /// Whether its bills are read.
+    #[schema(schema_with = states)]
+    state: &'static str,
+    /// Why they are not; only where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state_reason: Option<String>,
+    /// Since when; unknown where nothing was ever proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
+    state_since: Option<String>,
 }
 
 fn href(org: OrgId, id: &BillConnectId) -> String {
@@ -136,12 +161,12 @@ pub(super) fn error_text(validation: &Validation) -> Option<String> {
 
 /// `GET /bill_connects`
 pub(crate) async fn list(viewer: Viewer) -> Result<Json<Vec<View>>, ApiError> {
-    Ok(Json(viewer.bill_connects().await?.into_iter().map(View::from).collect()))
+    Ok(Json(viewer.connections().await?.into_iter().map(View::from).collect()))
 }
 
 /// `GET /bill_connects/aws/{id}`
 pub(crate) async fn show(viewer: Viewer, ConnectId(id): ConnectId) -> Result<Json<View>, ApiError> {
-    Ok(Json(viewer.bill_connect(&id).await?.into()))
+    Ok(Json(viewer.connection(&id).await?.into()))
 }
 
 /// `GET /bill_connects/validate`
@@ -150,6 +175,9 @@ pub(crate) async fn validate(viewer: Viewer) -> Result<Json<Vec<ValidationView>>
         href: href(viewer.org(), &validation.connect),
         valid: validation.valid,
         error: error_text(&validation),
+        state: validation.standing.state.name(),
+        state_reason: validation.standing.reason(),
+        state_since: validation.standing.since.map(stamp),
         bill_id: validation.connect,
     };
     Ok(Json(viewer.validations().await?.into_iter().map(view).collect()))

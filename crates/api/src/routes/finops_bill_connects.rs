@@ -1,9 +1,9 @@
 //! Bill connects, second generation: `/finops-onboarding/v1/orgs/{org}/bill-connects`.
 
-use app::query::Validation;
+use app::keep::{Connection, Validation};
 use axum::Json;
 use axum::http::StatusCode;
-use billing::connection::{AccessKind, BillConnect};
+use billing::connection::AccessKind;
 use billing::names::BillConnectId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,11 +14,12 @@ use super::role_body::{LaterNames, Names};
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
+use crate::check_view::states;
 use crate::convert::connect_error;
 use crate::error::ApiError;
 use crate::route::{Needs, Route};
 
-const NAMES: Names = Names {
+pub(super) const NAMES: Names = Names {
     account: "billAccountId",
     bucket: "bucketName",
     path: "bucketPath",
@@ -73,6 +74,17 @@ pub(crate) struct View {
     created_at: String,
     #[schema(example = "2026-10-01T12:00:00Z")]
     updated_at: String,
+    /// Whether its bills are read.
+    #[schema(schema_with = states)]
+    state: &'static str,
+    /// Why they are not; only where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state_reason: Option<String>,
+    /// Since when; unknown where nothing was ever proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
+    state_since: Option<String>,
     aws: AwsView,
 }
 
@@ -118,8 +130,8 @@ struct IamRoleView {
     sts_role_session_name: String,
 }
 
-impl From<BillConnect> for View {
-    fn from(connect: BillConnect) -> Self {
+impl From<Connection> for View {
+    fn from(Connection { connect, standing }: Connection) -> Self {
         let (id, asked) = (connect.candidate.id(), connect.candidate);
         let iam_role = asked.role().map(|role| IamRoleView {
             sts_external_id: role.external_id.to_string(),
@@ -142,7 +154,8 @@ impl From<BillConnect> for View {
             iam_role,
         };
         let (created_at, updated_at) = (stamp(connect.created_at), stamp(connect.updated_at));
-        Self { kind: "finops:bill-connect-aws", id, created_at, updated_at, aws }
+        let (state, state_reason, state_since) = (standing.state.name(), standing.reason(), standing.since.map(stamp));
+        Self { kind: "finops:bill-connect-aws", id, created_at, updated_at, state, state_reason, state_since, aws }
     }
 }
 
@@ -160,25 +173,45 @@ pub(crate) struct ValidationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<String>,
+    /// Whether its bills are read.
+    #[schema(schema_with = states)]
+    state: &'static str,
+    /// Why they are not; only where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state_reason: Option<String>,
+    /// Since when; unknown where nothing was ever proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
+    state_since: Option<String>,
 }
 
 impl From<Validation> for ValidationView {
     fn from(validation: Validation) -> Self {
         let error = error_text(&validation);
         let kind = "finops:bill-connect-aws-validation";
-        Self { kind, bill_id: validation.connect, valid: validation.valid, error }
+        let standing = validation.standing;
+        Self {
+            kind,
+            bill_id: validation.connect,
+            valid: validation.valid,
+            error,
+            state: standing.state.name(),
+            state_reason: standing.reason(),
+            state_since: standing.since.map(stamp),
+        }
     }
 }
 
 /// `GET /bill-connects`
 pub(crate) async fn list(viewer: Viewer) -> Result<Json<List<View>>, ApiError> {
-    let values = viewer.bill_connects().await?.into_iter().map(View::from).collect();
+    let values = viewer.connections().await?.into_iter().map(View::from).collect();
     Ok(Json(List { kind: "finops:generic-bill-list", values }))
 }
 
 /// `GET /bill-connects/aws/{id}`
 pub(crate) async fn show(viewer: Viewer, ConnectId(id): ConnectId) -> Result<Json<View>, ApiError> {
-    Ok(Json(viewer.bill_connect(&id).await?.into()))
+    Ok(Json(viewer.connection(&id).await?.into()))
 }
 
 /// `GET /bill-connects/validations`

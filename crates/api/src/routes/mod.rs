@@ -3,6 +3,7 @@
 mod audit;
 mod bill_connects;
 mod billing_centers;
+mod checks;
 mod cost_body;
 mod costs;
 mod finops_bill_connects;
@@ -42,7 +43,7 @@ pub(crate) fn groups() -> Vec<Group> {
         group(
             "Onboarding, second generation",
             "The same steps, with more to say.",
-            vec![finops_bill_connects::routes(), receipts::routes(), audit::routes()],
+            vec![finops_bill_connects::routes(), checks::routes(), receipts::routes(), audit::routes()],
         ),
         group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes()]),
         group("Server", "The server itself.", vec![health::routes()]),

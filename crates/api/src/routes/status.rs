@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::stamp;
 use crate::access::{ConnectId, Viewer};
+use crate::check_view::states;
 use crate::error::ApiError;
 use crate::route::{Needs, Route};
 
@@ -38,6 +39,17 @@ pub(crate) struct ErrorsView {
     errors: Vec<ErrorView>,
     /// Always true: the vendor's bills can be read.
     supported: bool,
+    /// Whether its bills are read.
+    #[schema(schema_with = states)]
+    state: &'static str,
+    /// Why they are not; only where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state_reason: Option<String>,
+    /// Since when; unknown where nothing was ever proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
+    state_since: Option<String>,
 }
 
 /// One thing that stands in the way.
@@ -52,7 +64,16 @@ struct ErrorView {
 pub(crate) async fn errors(viewer: Viewer) -> Result<Json<BTreeMap<BillConnectId, ErrorsView>>, ApiError> {
     let all = viewer.status_errors().await?.into_iter().map(|status| {
         let errors: Vec<_> = status.errors.into_iter().map(|error_message| ErrorView { error_message }).collect();
-        (status.connect, ErrorsView { count: errors.len(), errors, supported: true })
+        let (standing, count) = (status.standing, errors.len());
+        let view = ErrorsView {
+            count,
+            errors,
+            supported: true,
+            state: standing.state.name(),
+            state_reason: standing.reason(),
+            state_since: standing.since.map(stamp),
+        };
+        (status.connect, view)
     });
     Ok(Json(all.collect()))
 }

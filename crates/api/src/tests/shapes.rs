@@ -33,7 +33,8 @@ async fn a_bill_connect_in_the_first_generation() {
         "cloud_vendor_id": "aws", "created_at": "2026-10-01T12:00:00Z", "updated_at": "2026-10-02T12:00:00Z",
         "aws_bill_account_id": ACCOUNT, "aws_bucket_name": "acme-bills", "aws_bucket_path": "cur",
         "aws_bucket_region": "eu-west-1", "aws_sts_role_arn": "arn:aws:iam::123456789012:role/reader",
-        "aws_sts_role_session_name": "flexera_optima"
+        "aws_sts_role_session_name": "flexera_optima",
+        "state": "suspended", "state_reason": "nothing has been proven yet"
     });
     assert_eq!(api.get(FIRST).await.json(), json!([expected]));
     let href = expected["href"].as_str().unwrap();
@@ -47,6 +48,7 @@ async fn a_bill_connect_in_the_second_generation() {
     let expected = json!({
         "kind": "finops:bill-connect-aws", "id": "aws-123456789012",
         "createdAt": "2026-10-01T12:00:00Z", "updatedAt": "2026-10-02T12:00:00Z",
+        "state": "suspended", "stateReason": "nothing has been proven yet",
         "aws": {
             "kind": "finops:bill-connect-aws-iam-role", "billAccountId": ACCOUNT, "bucketName": "acme-bills",
             "bucketPath": "cur", "bucketRegion": "eu-west-1", "partition": "aws", "onboardingOrigin": "finops",
@@ -76,6 +78,8 @@ async fn what_the_org_has_not_connected_is_404() {
             format!("{SECOND}/aws/{id}"),
             format!("{SECOND}/aws/{id}/validation"),
             format!("{SECOND}/aws/{id}/receipts"),
+            format!("{SECOND}/aws/{id}/checks"),
+            format!("{SECOND}/aws/{id}/checks/history"),
             format!("/api/status/orgs/{{org}}/bill_id/{id}/import-history"),
         ] {
             api.get(&path).await.error(404, "not_found");
@@ -91,13 +95,17 @@ async fn validations_say_what_does_not_hold() {
     let error = first[0]["error"].as_str().unwrap();
     assert!(error.contains("role-assumable"), "{error}");
     let href = format!("/api/onboarding/orgs/{}/bill_connects/aws/aws-{ACCOUNT}", api.org);
-    let expected = json!([{ "bill_id": "aws-123456789012", "href": href, "valid": false, "error": error }]);
+    let expected = json!([{
+        "bill_id": "aws-123456789012", "href": href, "valid": false, "error": error,
+        "state": "suspended", "state_reason": "nothing has been proven yet"
+    }]);
     assert_eq!(first, expected);
 
     let one = api.get(&format!("{SECOND}/aws/aws-{ACCOUNT}/validation")).await;
     let error = one.json()["error"].clone();
     let expected = json!({
-        "kind": "finops:bill-connect-aws-validation", "billId": "aws-123456789012", "valid": false, "error": error
+        "kind": "finops:bill-connect-aws-validation", "billId": "aws-123456789012", "valid": false, "error": error,
+        "state": "suspended", "stateReason": "nothing has been proven yet"
     });
     assert_eq!((one.status.as_u16(), one.json()), (200, expected.clone()));
     assert_eq!(api.get(&format!("{SECOND}/validations")).await.json()["values"], json!([expected]));
@@ -119,7 +127,10 @@ async fn imports_show_in_the_history_and_their_errors_in_the_status() {
     assert_eq!(api.get(&history).await.json(), json!([entry("2026-10", "in-progress"), entry("2026-09", "aborted")]));
     let errors = api.get("/api/status/orgs/{org}/bill-status-errors").await.json();
     let expected = json!({
-        "aws-123456789012": { "count": 1, "errors": [{ "error_message": "2026-09: `a` is missing" }], "supported": true }
+        "aws-123456789012": {
+            "count": 2, "supported": true, "state": "suspended", "state_reason": "nothing has been proven yet",
+            "errors": [{ "error_message": "nothing has been proven yet" }, { "error_message": "2026-09: `a` is missing" }]
+        }
     });
     assert_eq!(errors, expected);
     let receipts = api.get(&format!("{SECOND}/aws/{id}/receipts")).await.json();

@@ -1,13 +1,14 @@
-//! Bill connects and the history of their reports.
+//! Bill connects.
 
 use billing::checks::Report;
 use billing::connection::{Access, BillConnect, Candidate, RoleAccess};
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
-use super::{ReadRow, Store, StoreError, json, key, micros, query};
+use super::reports::write_report;
+use super::{ReadRow, Store, StoreError, key, micros, query};
 
 impl Store {
     /// Keeps a new bill connect together with the report that proves it, both or neither.
@@ -57,35 +58,12 @@ impl Store {
         select.fetch_optional(&self.pool).await?.as_ref().map(read).transpose()
     }
 
-    /// Every org's bill connects, for polling: each carries its org and is worked on under that org alone.
-    pub async fn all_connects(&self) -> Result<Vec<BillConnect>, StoreError> {
-        let rows = query("SELECT * FROM bill_connects ORDER BY org_id, id").fetch_all(&self.pool).await?;
+    /// Every org's bill connects that are not paused, for polling: each carries its org and is worked on under that org alone.
+    pub async fn connects_to_poll(&self) -> Result<Vec<BillConnect>, StoreError> {
+        let select = query("SELECT * FROM bill_connects WHERE paused_at IS NULL ORDER BY org_id, id");
+        let rows = select.fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
     }
-
-    /// Adds a report to the history of a bill connect of this org.
-    pub async fn insert_report(&self, org: OrgId, id: &BillConnectId, report: &Report) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        write_report(&mut connection, (org, id), report).await
-    }
-
-    /// The newest report of the org's bill connect.
-    pub async fn newest_report(&self, org: OrgId, id: &BillConnectId) -> Result<Option<Report>, StoreError> {
-        let select = query("SELECT report FROM reports WHERE org_id = $1 AND connect_id = $2 ORDER BY id DESC LIMIT 1");
-        let row = select.bind(key(org)).bind(id.as_ref()).fetch_optional(&self.pool).await?;
-        Ok(row.map(|row| row.maybe_json("report")).transpose()?.flatten())
-    }
-}
-
-async fn write_report(
-    connection: &mut SqliteConnection,
-    (org, id): (OrgId, &BillConnectId),
-    report: &Report,
-) -> Result<(), StoreError> {
-    let insert = query("INSERT INTO reports (org_id, connect_id, made_at, report) VALUES ($1, $2, $3, $4)");
-    let insert = insert.bind(key(org)).bind(id.as_ref()).bind(micros(report.judged_at)).bind(json(report));
-    insert.execute(connection).await?;
-    Ok(())
 }
 
 fn read(row: &SqliteRow) -> Result<BillConnect, StoreError> {
@@ -187,27 +165,6 @@ pub(crate) mod tests {
         assert_eq!(store.connects(other).await.unwrap(), []);
         store.insert_connect(&theirs, &first).await.unwrap();
         assert_eq!(store.connects(acme).await.unwrap(), [mine]);
-        assert_eq!(store.all_connects().await.unwrap().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn the_newest_report_counts() {
-        let (store, _folder) = store().await;
-        let (acme, other) = (store.create_org("A").await.unwrap().id, store.create_org("B").await.unwrap().id);
-        let id = connect(acme, ACCOUNT).candidate.id();
-        store.insert_connect(&connect(acme, ACCOUNT), &report("2026-10-01T12:00:00Z")).await.unwrap();
-        store.insert_connect(&connect(other, ACCOUNT), &report("2026-10-01T12:00:00Z")).await.unwrap();
-        let newer = report("2026-10-02T12:00:00Z");
-        store.insert_report(acme, &id, &newer).await.unwrap();
-        assert_eq!(store.newest_report(acme, &id).await.unwrap().as_ref(), Some(&newer));
-        assert_ne!(store.newest_report(other, &id).await.unwrap(), Some(newer));
-    }
-
-    #[tokio::test]
-    async fn there_is_no_report_without_its_connect() {
-        let (store, _folder) = store().await;
-        let org = store.create_org("Acme").await.unwrap().id;
-        let id = connect(org, ACCOUNT).candidate.id();
-        assert!(store.insert_report(org, &id, &report("2026-10-01T12:00:00Z")).await.is_err());
+        assert_eq!(store.connects_to_poll().await.unwrap().len(), 2);
     }
 }

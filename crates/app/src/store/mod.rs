@@ -7,6 +7,8 @@ mod audit;
 mod connects;
 mod imports;
 mod orgs;
+mod pauses;
+mod reports;
 mod tokens;
 
 use std::path::Path;
@@ -22,6 +24,7 @@ use time::OffsetDateTime;
 
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
 pub use orgs::Org;
+pub use reports::ReportEntry;
 pub(crate) use tokens::{AccessToken, TokenHash};
 pub use tokens::{RefreshToken, TokenId};
 

@@ -122,6 +122,18 @@ pub struct Report {
     pub checks: Vec<CheckResult>,
 }
 
+impl State {
+    /// The word for it, in answers and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
 impl Report {
     /// What the report says of the connection as a whole.
     pub fn state(&self) -> State {

@@ -54,6 +54,16 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A verdict as a sign.
+pub fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "✓",
+        Verdict::Failed => "✗",
+        Verdict::Skipped => "–",
+        Verdict::Unknown => "?",
+    }
+}
+
 fn request(args: &Args) -> ConnectRequest {
     ConnectRequest {
         org: args.org,
@@ -81,16 +91,11 @@ fn named(error: ConnectError) -> anyhow::Error {
     anyhow::anyhow!("{}", lines.join("\n       "))
 }
 
-fn show(report: &Report) {
+/// Every claim of a report, with what to paste for those that fail.
+pub fn show(report: &Report) {
     let mut table = out::table(&["", "check", "found"]);
     for line in &report.checks {
-        let mark = match line.verdict {
-            Verdict::Passed => "✓",
-            Verdict::Failed => "✗",
-            Verdict::Skipped => "–",
-            Verdict::Unknown => "?",
-        };
-        table.add_row([mark, line.check.spec().name, &line.found]);
+        table.add_row([mark(line.verdict), line.check.spec().name, &line.found]);
     }
     out::data(&table.to_string());
     for line in report.checks.iter().filter(|line| !line.remedy.is_empty()) {

@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod check;
+pub mod checks;
 pub mod costs;
 pub mod explain;
 pub mod ingest;
 pub mod org;
+pub mod pause;
 pub mod receipts;
 pub mod sample_bill;
 pub mod serve;
@@ -26,6 +28,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => audit::run(global, command).await,
         Command::Setup(command) => setup::run(global, command).await,
         Command::Check(args) => check::run(global, args).await,
+        Command::Checks(args) => checks::run(global, args).await,
+        Command::Pause(args) => pause::pause(global, args).await,
+        Command::Resume(args) => pause::resume(global, args).await,
         Command::Ingest(args) => ingest::run(global, args).await,
         Command::Costs(args) => costs::run(global, args).await,
         Command::Receipts(args) => receipts::run(global, args).await,

@@ -27,10 +27,14 @@ pub struct Args {
     /// How often new deliveries are looked for: a number with `s`, `m` or `h`.
     #[arg(long, env = "BILLCONNECT_POLL_INTERVAL", default_value = "15m", value_parser = duration)]
     poll_interval: Duration,
+    /// Every connection is proven again at least this often, spread over the last third of it; it should be well above the
+    /// poll interval.
+    #[arg(long, env = "BILLCONNECT_PROVE_EVERY", default_value = "24h", value_parser = duration)]
+    prove_every: Duration,
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
-    let app = Arc::new(world::open(global).await?);
+    let app = Arc::new(world::open(global).await?.proving_every(args.prove_every));
     let left = app.store().abort_running_imports("the process that was reading it ended; it is read again").await?;
     if left > 0 {
         tracing::info!(left, "imports were cut off by the last stop and are read again");

@@ -8,6 +8,7 @@ mod changes;
 mod crash;
 mod exact;
 mod ingest;
+mod keeping;
 mod kit;
 mod onboarding;
 mod rooms;

@@ -41,13 +41,13 @@ async fn the_published_request_connects_and_the_costs_come() {
     assert_eq!(answer.status, 201, "{}", answer.json);
     let (org, payer) = (story.org, story.payer());
     let mut shown = answer.json.clone();
-    for time in ["created_at", "updated_at"] {
+    for time in ["created_at", "updated_at", "state_since"] {
         assert!(shown[time].take().as_str().is_some_and(|text| text.ends_with('Z')), "{}", answer.json);
     }
     let expected = json!({
         "id": format!("aws-{payer}"),
         "href": format!("/api/onboarding/orgs/{org}/bill_connects/aws/aws-{payer}"),
-        "cloud_vendor_id": "aws", "created_at": null, "updated_at": null,
+        "cloud_vendor_id": "aws", "created_at": null, "updated_at": null, "state": "active", "state_since": null,
         "aws_bill_account_id": payer, "aws_bucket_name": story.world.candidate.bucket, "aws_bucket_path": "bills",
         "aws_bucket_region": "eu-west-1",
         "aws_sts_role_arn": story.world.role().arn, "aws_sts_role_session_name": "flexera-finops",

@@ -39,6 +39,7 @@ pub struct Proxy {
 #[derive(Default)]
 struct State {
     planned: VecDeque<(String, Fault)>,
+    standing: Vec<(String, Fault)>,
     seen: Vec<String>,
 }
 
@@ -63,6 +64,18 @@ impl Proxy {
         self.state.lock().expect("no panic holds it").planned.push_back((needle.to_owned(), fault));
     }
 
+    /// Plans a fault for every request whose head contains `needle`, until [`Proxy::mend`].
+    pub fn plan_always(&self, needle: &str, fault: Fault) {
+        self.state.lock().expect("no panic holds it").standing.push((needle.to_owned(), fault));
+    }
+
+    /// Lets everything pass again.
+    pub fn mend(&self) {
+        let mut state = self.state.lock().expect("no panic holds it");
+        state.planned.clear();
+        state.standing.clear();
+    }
+
     /// Waits until a server behind this proxy has looked at the path `bills` several more times, in full at least once.
     pub async fn several_polls(&self) {
         let looked = || self.seen("prefix=bills%2F ").len();
@@ -84,7 +97,9 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
         let mut state = state.lock().expect("no panic holds it");
         state.seen.push(head.clone());
         let hit = state.planned.iter().position(|(needle, _)| head.contains(needle.as_str()));
-        hit.and_then(|index| state.planned.remove(index)).map(|(_, fault)| fault)
+        let planned = hit.and_then(|index| state.planned.remove(index));
+        let standing = || state.standing.iter().find(|(needle, _)| head.contains(needle.as_str())).cloned();
+        planned.or_else(standing).map(|(_, fault)| fault)
     };
     match fault {
         Some(Fault::Refuse(refused)) => return client.write_all(refused.answer().as_bytes()).await,

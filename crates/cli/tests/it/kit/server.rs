@@ -74,6 +74,12 @@ impl Install {
         Self { data: TempDir::new().expect("a folder for data"), environment: Vec::new() }
     }
 
+    /// The same with a setting of the environment more.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         self.data.path()
