@@ -5,6 +5,7 @@ VENV := .venv
 KIT := $(VENV)/.kit
 TESTS := $(VENV)/.tests
 LINTS := $(VENV)/.lints
+JUDGE := crates/cli/tests/it/iam_judge
 BENCH_VENV := .bench/venv
 NEWER := import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with PYTHON=…")
 
@@ -18,7 +19,7 @@ demo: $(KIT) ## connect a customer, read its bill and answer costs, on this mach
 	@ONCE=$(ONCE) $(VENV)/bin/python demo/demo.py
 
 # One process a binary: the integration tests share one emulator.
-test: $(TESTS) ## run all tests
+test: $(TESTS) $(JUDGE)/node_modules/.stamp ## run all tests
 	cargo test --workspace --locked --no-fail-fast --lib --bins --tests
 
 bench: $(BENCH_VENV)/.bench ## measure ingest beside DuckDB, Polars and gunzip (ROWS=1000000, PARTS=4)
@@ -51,6 +52,12 @@ $(TESTS): crates/cli/tests/it/requirements.txt kit/requirements.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the tests need ($<) into $(VENV) …" >&2
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(JUDGE)/node_modules/.stamp: $(JUDGE)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' || (echo "Node.js 20 or newer is needed, with npm" >&2; exit 1)
+	@echo "installing the tests' judge of trust policies ($<) …" >&2
+	@npm ci --prefix $(JUDGE) --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(LINTS): .ci/requirements.txt

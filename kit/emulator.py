@@ -4,8 +4,8 @@
         ... aws.endpoint ...
 
 `python kit/emulator.py [port]` runs one until Ctrl-C; `python kit/emulator.py --until-stdin-ends` one that ends with whoever
-holds its standard input. Both print where they listen. Signatures, trust and permission policies are MiniStack's; one thing
-that AWS enforces and MiniStack 1.5 does not is added here: the expected owner of a bucket.
+holds its standard input. Both print where they listen. Signatures, trust and permission policies are MiniStack's; what AWS
+enforces and MiniStack 1.5 does not is added: the expected owner of a bucket here, and how principals compare in `trust.py`.
 """
 
 from __future__ import annotations
@@ -101,8 +101,12 @@ def serve(port: int) -> None:
     from hypercorn.asyncio import serve as answer
     from hypercorn.config import Config
     from ministack import app
+    from ministack.core import iam_evaluator
+
+    from trust import evaluate_trust_as_aws_does
 
     expect_bucket_owner(app.SERVICE_HANDLERS)
+    evaluate_trust_as_aws_does(iam_evaluator)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"

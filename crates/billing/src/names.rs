@@ -144,14 +144,29 @@ impl AsRef<str> for ForgedId {
     }
 }
 
+/// At how many places of an id it is changed to make wrong ones. Every org id is shorter.
+const MOST_PLACES: usize = 18;
+
 impl ExternalId {
-    /// The wrong ids that a safe role refuses: a random one of the same shape, the case flipped where there are letters,
-    /// and one with a suffix. `entropy` is random bytes from the caller; the result is a pure function of it.
+    /// The wrong ids that a safe role refuses: a random one of the same shape, the case flipped where there are letters, and the id
+    /// with one character put before it, behind it, between two of its own, or in the place of one: so that no pattern with `*` or
+    /// `?` that accepts the id goes unnoticed. `entropy` is random bytes from the caller; the result is a pure function of it.
     pub fn forgeries(&self, entropy: &[u8; 16]) -> Vec<ForgedId> {
         let mut forged = vec![ForgedId { how: "a random id of the same shape", id: self.random_like(entropy) }];
         let flipped: String = self.0.chars().map(flip_case).collect();
         if flipped != self.0 {
             forged.push(ForgedId { how: "the id with its case flipped", id: flipped });
+        }
+        let letters: Vec<char> = self.0.chars().collect();
+        // An id that is longer than most is tried at other places each time.
+        let (start, tried) = (usize::from(entropy[0]), letters.len().min(MOST_PLACES));
+        for place in (0..tried).map(|n| (start + n * letters.len() / tried) % letters.len()) {
+            let (head, tail) = letters.split_at(place);
+            let [head, tail, rest] = [head, tail, &tail[1..]].map(String::from_iter);
+            let new = if letters[place] == '0' { '1' } else { '0' };
+            let how = if place == 0 { "the id with a prefix" } else { "the id with a character more" };
+            forged.push(ForgedId { how, id: format!("{head}{new}{tail}") });
+            forged.push(ForgedId { how: "the id with a character changed", id: format!("{head}{new}{rest}") });
         }
         forged.push(ForgedId { how: "the id with a suffix", id: format!("{}0", self.0) });
         forged
@@ -288,7 +303,7 @@ mod tests {
         spelled[..6].copy_from_slice(&[6, 5, 4, 3, 2, 1]);
         for entropy in [[0; 16], [255; 16], spelled] {
             let forged = id.forgeries(&entropy);
-            assert_eq!(forged.len(), 2, "digits have no case to flip");
+            assert_eq!(forged.len(), 2 + 2 * 6, "digits have no case to flip");
             assert!(forged.iter().all(|forged| forged.as_ref() != id.as_ref()));
             assert_eq!(forged[0].as_ref().len(), id.as_ref().len());
         }

@@ -7,6 +7,7 @@ mod aws;
 mod changes;
 mod crash;
 mod exact;
+mod iam;
 mod ingest;
 mod keeping;
 mod kit;

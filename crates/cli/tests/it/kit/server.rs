@@ -65,6 +65,7 @@ impl Install {
             ("AWS_ACCESS_KEY_ID", own.access_key_id().to_owned()),
             ("AWS_SECRET_ACCESS_KEY", own.secret_access_key().to_owned()),
             ("BILLCONNECT_OPERATOR_PRINCIPAL", OPERATOR_ARN.to_owned()),
+            ("BILLCONNECT_POLL_INTERVAL", "1s".to_owned()),
         ];
         Self { data: TempDir::new().expect("a folder for data"), environment }
     }
@@ -202,7 +203,7 @@ impl Drop for Server {
 #[expect(clippy::print_stdout, reason = "the talk of a server belongs to the output of the test that started it")]
 /// Starts `serve` on a free port and waits for the line that says where it listens.
 fn spawn(install: &Install) -> (Child, String) {
-    let mut command = install.command(&["serve", "--listen", "127.0.0.1:0", "--poll-interval", "1s"]);
+    let mut command = install.command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let stderr = BufReader::new(child.stderr.take().expect("its talk is piped"));
     let (say, hear) = mpsc::channel();
