@@ -74,7 +74,7 @@ impl Maker<'_> {
         let statement = |principal: Value, action: Value, condition: Value| {
             let (who, principal) = principal.as_object().expect("who").iter().next().expect("one");
             let (what, action) = action.as_object().expect("what").iter().next().expect("one");
-            document(vec![json!({ "Effect": "Allow", (who): principal, (what): action, "Condition": condition })])
+            document(&[json!({ "Effect": "Allow", (who): principal, (what): action, "Condition": condition })])
         };
         let (operator, assume) =
             (json!({ "Principal": { "AWS": OPERATOR_ARN } }), json!({ "Action": "sts:AssumeRole" }));
@@ -91,7 +91,7 @@ impl Maker<'_> {
         for action in actions() {
             all.push(statement(operator.clone(), action, sound.clone()));
         }
-        all.push(document(vec![
+        all.push(document(&[
             json!({ "Effect": "Allow", "Principal": { "AWS": OPERATOR_ARN }, "Action": "sts:AssumeRole" }),
         ]));
         all
@@ -131,7 +131,7 @@ impl Maker<'_> {
         if self.dice.rarely(5) {
             statements.reverse();
         }
-        let mut document = document(statements);
+        let mut document = document(&statements);
         if self.dice.rarely(8) {
             let only = document["Statement"][0].clone();
             document["Statement"] = only;
@@ -282,6 +282,6 @@ fn add(conditions: &mut Map<String, Value>, operator: &str, key: &str, values: V
     }
 }
 
-fn document(statements: Vec<Value>) -> Value {
+fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }

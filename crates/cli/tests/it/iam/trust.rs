@@ -13,7 +13,7 @@ use crate::kit::server::{Install, Server};
 use crate::kit::world::{OPERATOR_ARN, ROLE, World};
 
 /// How many policies are generated.
-const COUNT: usize = 480;
+const COUNT: usize = 350;
 
 /// How many roles are connected at the same time.
 const AT_ONCE: usize = 6;
@@ -43,9 +43,9 @@ impl Ruling {
     /// Whether the policy trusts another id by name. No request that an operator could think of shows that: only the document does.
     fn hides_another(&self, tried: &[Option<String>]) -> bool {
         let ways_in = self.ways_in();
-        let hidden = |id: &Option<&str>| !tried.iter().any(|tried| tried.as_deref() == *id);
+        let hidden = |id: Option<&str>| !tried.iter().any(|tried| tried.as_deref() == id);
         ways_in.contains(&Some(self.right.as_str()))
-            && ways_in.iter().all(|id| *id == Some(&self.right) || hidden(id))
+            && ways_in.iter().all(|id| *id == Some(&self.right) || hidden(*id))
             && ways_in.len() > 1
     }
 }
@@ -59,7 +59,7 @@ fn tried(id: &ExternalId) -> Vec<Option<String>> {
 /// The ids that the policy itself speaks of, wildcards filled in.
 fn spoken_of(policy: &Value) -> Vec<String> {
     match policy {
-        Value::String(text) => vec![text.replace('*', "x").replace('?', "x"), text.replace('*', "")],
+        Value::String(text) => vec![text.replace(['*', '?'], "x"), text.replace('*', "")],
         Value::Array(all) => all.iter().flat_map(spoken_of).collect(),
         Value::Object(members) => members.values().flat_map(spoken_of).collect(),
         _ => Vec::new(),
@@ -124,7 +124,7 @@ fn an_independent_evaluator_agrees_on_every_trust_policy() {
         safe += usize::from(ruling.is_safe());
     }
     println!("{COUNT} policies, {safe} of them safe; {questions} requests");
-    assert!(safe >= 60 && COUNT - safe >= 240, "{safe} safe ones test too little");
+    assert!(safe >= 50 && COUNT - safe >= 200, "{safe} safe ones test too little");
 }
 
 /// The sets of policies that a story connects, and what came of them.
@@ -165,7 +165,7 @@ async fn no_unsafe_role_is_ever_stored_and_no_safe_one_refused() {
     let (stored, refused, by_name) =
         (sum(|tally| tally.stored), sum(|tally| tally.refused), sum(|tally| tally.by_name));
     println!("{stored} stored, {refused} refused, {by_name} stored whose documents name another id too");
-    assert!(stored >= 50 && refused >= 200, "{stored} and {refused} test too little");
+    assert!(stored >= 40 && refused >= 200, "{stored} and {refused} test too little");
     let listed =
         server.call(Method::GET, &format!("/api/onboarding/orgs/{org}/bill_connects"), Some(&token), None).await;
     assert_eq!(listed.json.as_array().map(Vec::len), Some(stored + by_name), "what was refused is not stored");
@@ -190,10 +190,10 @@ async fn connect(server: &Server, token: &str, (world, ruling): (&World, &Ruling
     *expected.1 += 1;
     if answer.status == 422 {
         let checks = answer.json["checks"].as_array().unwrap();
-        let named = ["role-assumable", "external-id-required", "external-id-exact"];
+        let about_trust = ["role-assumable", "external-id-required", "external-id-exact"];
         let failed = checks.iter().filter(|line| line["verdict"] == "failed");
         let names: Vec<&str> = failed.filter_map(|line| line["check"].as_str()).collect();
-        assert!(!names.is_empty() && names.iter().all(|name| named.contains(name)), "{names:?}");
+        assert!(!names.is_empty() && names.iter().all(|name| about_trust.contains(name)), "{names:?}");
     }
     answer.status == 201
 }
