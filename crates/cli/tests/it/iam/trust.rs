@@ -137,7 +137,7 @@ struct Tally {
 
 #[tokio::test]
 async fn no_unsafe_role_is_ever_stored_and_no_safe_one_refused() {
-    let server = Server::over(Install::at(emulator::url()).await.polling_once());
+    let server = Server::over(Install::at(emulator::url()).await.with("BILLCONNECT_POLL_INTERVAL", "1h"));
     let org = server.install().org("Acme");
     let token = server.access_token(org, "admin").await;
     let all = rulings(org);
