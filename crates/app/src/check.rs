@@ -1,9 +1,9 @@
 //! The step `check`: asks AWS everything that a connection must prove, side by side, and has the answers judged.
 
 use billing::checks::{Report, Subject, judge};
+use billing::choice::choose;
 use billing::connection::{Access, Candidate, Presented, RoleAccess};
-use billing::layout::{manifest_of, report_name};
-use billing::manifest::LegacyManifest;
+use billing::manifest::Manifest;
 use billing::names::Region;
 use billing::probe::{Caller, Evidence, FoundReport, Level, Probe, Refusal, RefusalKind};
 use futures::future::join_all;
@@ -12,10 +12,7 @@ use time::OffsetDateTime;
 use crate::App;
 use crate::account::AwsAccount;
 use crate::error::AppError;
-use crate::walk::{Place, Reports, WalkError, walk};
-
-/// How many of a report's newest months are looked at for a manifest: the newest folder may be there before its manifest.
-const NEWEST_MONTHS: usize = 3;
+use crate::walk::{Place, WalkError, find};
 
 const NO_SESSION: &str = "the role cannot be assumed: mend `role-assumable` first";
 const NO_KEYS: &str = "the keys do not work: mend `user-keys-work` first";
@@ -154,44 +151,19 @@ async fn look(aws: &dyn AwsAccount, candidate: &Candidate) -> Bucket {
     Bucket { region, listing, reports, crowded, first_byte }
 }
 
-async fn find(place: Place<'_>, top: Level) -> Result<Vec<FoundReport>, WalkError> {
-    let reports: Reports = walk(place, top).await?;
-    let found = reports.into_iter().map(|(folder, months)| async move {
-        let newest: Vec<&String> = months.values().rev().take(NEWEST_MONTHS).collect();
-        let (manifest_key, manifest) = newest_manifest(place, &folder, &newest).await;
-        let name = report_name(&folder).to_owned();
-        FoundReport { name, folder, manifest_key, months: months.into_keys().collect(), manifest }
-    });
-    Ok(join_all(found).await)
-}
-
-/// Reads the newest manifest among the months' folders, newest first.
-async fn newest_manifest(place: Place<'_>, report: &str, months: &[&String]) -> (String, Probe<Vec<u8>>) {
-    for prefix in months {
-        let level = match place.list(prefix).await {
-            Ok(level) => level,
-            Err(refusal) => return (String::new(), Probe::Refused(refusal)),
-        };
-        if let Some(head) = manifest_of(report, &level) {
-            let text = place.aws.read_small(place.candidate, place.region, &head.key).await;
-            return (head.key.clone(), text.map(|text| text.body));
-        }
-    }
-    (String::new(), Probe::NotAsked("no month of the report has a manifest yet"))
-}
-
 /// Reads the first byte of a data file, or of whatever shows whether reading is allowed.
 async fn first_byte(place: Place<'_>, reports: &Probe<Vec<FoundReport>>) -> Probe<String> {
     let Some(reports) = reports.granted() else {
         return Probe::NotAsked("nothing could be listed: mend `bucket-listable` first");
     };
-    let Some(report) = reports.first() else { return Probe::NotAsked("there is no report to read") };
+    let chosen = choose(reports, place.candidate).or(reports.first());
+    let Some(report) = chosen else { return Probe::NotAsked("there is no report to read") };
     let body = match &report.manifest {
         Probe::Granted(body) => body,
         Probe::Refused(refusal) => return Probe::Refused(refusal.clone()),
         Probe::NotAsked(why) => return Probe::NotAsked(why),
     };
-    let listed = LegacyManifest::parse(&report.manifest_key, body).ok();
+    let listed = Manifest::parse(&report.manifest_key, body).ok();
     let inside =
         listed.and_then(|manifest| manifest.report_keys.into_iter().find(|key| place.candidate.path.holds(key)));
     let key = inside.unwrap_or_else(|| report.manifest_key.clone());

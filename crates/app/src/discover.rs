@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use billing::choice::choose;
 use billing::connection::{Candidate, VerifiedConnection};
 use billing::delivery::{DeliveryHead, DeliveryId, PartHead};
 use billing::layout::{manifest_of, report_name};
-use billing::manifest::{LegacyManifest, ManifestError};
+use billing::manifest::{Manifest, ManifestError};
 use billing::period::BillingPeriod;
 use billing::probe::{Level, ObjectHead, ObjectText, Probe};
 use time::{Duration, OffsetDateTime};
@@ -13,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 use crate::App;
 use crate::error::AppError;
 use crate::store::ManifestOutcome;
-use crate::walk::{Place, WalkError, walk};
+use crate::walk::{Months, Place, Reports, WalkError, look_at, walk};
 
 /// How long a file that is newer than its manifest counts as still being delivered. AWS writes the manifest last; in a copied
 /// bucket the order may be any, and stays so.
@@ -53,22 +54,19 @@ impl App {
             WalkError::Refused(refusal) => AppError::Aws(refusal),
             too_many @ WalkError::TooMany(_) => AppError::Invalid(too_many.to_string()),
         })?;
-        if reports.len() > 1 {
-            let folders: Vec<&str> = reports.keys().map(String::as_str).collect();
-            let folders = folders.join("`, `");
-            return Err(AppError::Invalid(format!(
-                "several reports lie below the path: `{folders}`; connect the path of one"
-            )));
-        }
+        let several = reports.len() > 1;
+        let Some((report, months)) = self.chosen(place, reports).await? else { return Ok(Vec::new()) };
+        let published = if several { self.lake.org(candidate.org).published().await? } else { Vec::new() };
         let mut found = Vec::new();
-        let Some((report, months)) = reports.into_iter().next() else { return Ok(found) };
         for (period, prefix) in months.into_iter().rev() {
             if candidate.effective_from.is_some_and(|first| period < first) {
                 continue;
             }
             let level = place.list(&prefix).await?;
             let Some(manifest) = manifest_of(&report, &level) else { continue };
-            if !self.settled(candidate, manifest, scope).await? {
+            let from = published.iter().find(|month| month.connect == candidate.id() && month.period == period);
+            let from = from.map(|month| month.manifest_key.as_str());
+            if !self.settled(candidate, (manifest, from), scope).await? {
                 let delivery = self.delivery(place, (&report, period), (manifest, &level)).await;
                 let (manifest_key, manifest_etag) = (manifest.key.clone(), manifest.etag.clone());
                 found.push(Discovered { period, manifest_key, manifest_etag, delivery });
@@ -77,10 +75,43 @@ impl App {
         Ok(found)
     }
 
-    /// Whether nothing is to be done about this very manifest.
-    async fn settled(&self, candidate: &Candidate, manifest: &ObjectHead, scope: Scope) -> Result<bool, AppError> {
+    /// The report that the connection keeps to, with its months. Of several it is the best, which is why each one's newest
+    /// manifest is read.
+    async fn chosen(&self, place: Place<'_>, mut reports: Reports) -> Result<Option<(String, Months)>, AppError> {
+        if reports.len() < 2 {
+            return Ok(reports.pop_first());
+        }
+        let found = look_at(place, &reports).await;
+        // A manifest that could not be read this time may be the best report's: no other is taken for it meanwhile.
+        if let Some(refusal) =
+            found.iter().find_map(|report| report.manifest.refusal().filter(|why| why.kind.may_pass()))
+        {
+            return Err(AppError::Aws(Box::new(refusal.clone())));
+        }
+        if let Some(report) = choose(&found, place.candidate) {
+            return Ok(reports.remove_entry(&report.folder));
+        }
+        let all: Vec<String> = found.iter().map(|report| report.told()).collect();
+        Err(AppError::Invalid(format!(
+            "several reports lie below the path, and none of them is a readable one of account {}: {}",
+            place.candidate.account,
+            all.join(", ")
+        )))
+    }
+
+    /// Whether nothing is to be done about this very manifest. `from` is the manifest that the month was published from, where
+    /// that may be another report's: then it is not settled by what this one once led to.
+    async fn settled(
+        &self,
+        candidate: &Candidate,
+        (manifest, from): (&ObjectHead, Option<&str>),
+        scope: Scope,
+    ) -> Result<bool, AppError> {
         let seen = self.store.seen_manifest(candidate.org, &candidate.id(), &manifest.key).await?;
-        let over = |outcome| outcome == ManifestOutcome::Settled || scope == Scope::Due;
+        let over = |outcome| match outcome {
+            ManifestOutcome::Settled => from.is_none_or(|from| from == manifest.key),
+            ManifestOutcome::Failed => scope == Scope::Due,
+        };
         Ok(seen.is_some_and(|seen| seen.etag == manifest.etag && over(seen.outcome)))
     }
 
@@ -116,16 +147,13 @@ fn acceptable(
     place: Place<'_>,
     (report, period): (&str, BillingPeriod),
     text: &ObjectText,
-) -> Result<LegacyManifest, AppError> {
+) -> Result<Manifest, AppError> {
     let key = &text.head.key;
-    let manifest = LegacyManifest::parse(key, &text.body)?;
-    manifest.readable(&place.candidate.path)?;
+    let manifest = Manifest::parse(key, &text.body)?;
+    manifest.readable(&place.candidate.bucket, &place.candidate.path)?;
     let refuse = |reason: String| Err(AppError::Manifest(ManifestError { key: key.clone(), reason }));
-    if manifest.period != period {
-        return refuse(format!(
-            "it says that it bills {}, but lies in the folder of {period}; it is not read",
-            manifest.period
-        ));
+    if let Some(other) = manifest.period.filter(|stated| *stated != period) {
+        return refuse(format!("it says that it bills {other}, but lies in the folder of {period}; it is not read"));
     }
     if manifest.account != place.candidate.account.as_ref() {
         let (its, ours) = (&manifest.account, &place.candidate.account);
@@ -144,7 +172,7 @@ fn acceptable(
 /// Pins every part that the manifest lists by the `ETag` that a listing shows now.
 async fn pin(
     place: Place<'_>,
-    (manifest, written): (&LegacyManifest, OffsetDateTime),
+    (manifest, written): (&Manifest, OffsetDateTime),
     month: &Level,
 ) -> Result<Vec<PartHead>, AppError> {
     let now = OffsetDateTime::now_utc();

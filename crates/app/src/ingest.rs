@@ -107,8 +107,11 @@ impl App {
     ) -> Result<Loaded, AppError> {
         let org = connection.candidate().org;
         let published = self.lake.org(org).receipt(&delivery.connect, delivery.period).await?;
-        let now =
-            published.as_ref().map(|receipt| Published { delivery_id: &receipt.delivery_id, made_at: receipt.made_at });
+        let now = published.as_ref().map(|receipt| Published {
+            delivery_id: &receipt.delivery_id,
+            manifest_key: &receipt.manifest_key,
+            made_at: receipt.made_at,
+        });
         match (decide(delivery, now), published) {
             (Decision::Same, Some(receipt)) => {
                 self.settle(org, &receipt).await?;

@@ -1,4 +1,7 @@
-//! The decision what to load: the newest delivery wins, the same one does nothing, an older one never wins.
+//! The decision what to load: the newest delivery of a report wins, the same one does nothing, an older one never wins.
+//!
+//! Where the connection comes to keep to another report, that report's delivery replaces the month whatever its time: the
+//! two are not versions of each other, and a month is always one report's whole delivery.
 
 use crate::delivery::{DeliveryHead, DeliveryId};
 use time::OffsetDateTime;
@@ -8,6 +11,8 @@ use time::OffsetDateTime;
 pub struct Published<'a> {
     /// Which delivery.
     pub delivery_id: &'a DeliveryId,
+    /// The key of its manifest, which tells the report.
+    pub manifest_key: &'a str,
     /// When AWS made it.
     pub made_at: OffsetDateTime,
 }
@@ -19,7 +24,7 @@ pub enum Decision {
     Load,
     /// It is what is published already.
     Same,
-    /// A newer one is published.
+    /// A newer one of the same report is published.
     Older,
 }
 
@@ -27,6 +32,7 @@ pub enum Decision {
 pub fn decide(found: &DeliveryHead, published: Option<Published<'_>>) -> Decision {
     match published {
         Some(published) if *published.delivery_id == found.delivery_id => Decision::Same,
+        Some(published) if published.manifest_key != found.manifest_key => Decision::Load,
         Some(published) if found.made_at < published.made_at => Decision::Older,
         _ => Decision::Load,
     }
@@ -55,13 +61,15 @@ mod tests {
             made_at,
         };
         let (early, late) = (head("1", datetime!(2026-09-02 0:00 UTC)), head("2", datetime!(2026-09-02 8:00 UTC)));
-        let published = |head: &DeliveryHead| -> Decision {
-            decide(&early, Some(Published { delivery_id: &head.delivery_id, made_at: head.made_at }))
-        };
         assert_eq!(decide(&early, None), Decision::Load);
-        assert_eq!(published(&early), Decision::Same);
-        assert_eq!(published(&late), Decision::Older);
-        let newer = decide(&late, Some(Published { delivery_id: &early.delivery_id, made_at: early.made_at }));
-        assert_eq!(newer, Decision::Load);
+        assert_eq!(decide(&early, Some(published(&early))), Decision::Same);
+        assert_eq!(decide(&early, Some(published(&late))), Decision::Older);
+        assert_eq!(decide(&late, Some(published(&early))), Decision::Load);
+        let another = DeliveryHead { manifest_key: "another report's".into(), ..late };
+        assert_eq!(decide(&early, Some(published(&another))), Decision::Load, "older, but not of the same report");
+    }
+
+    fn published(head: &DeliveryHead) -> Published<'_> {
+        Published { delivery_id: &head.delivery_id, manifest_key: &head.manifest_key, made_at: head.made_at }
     }
 }

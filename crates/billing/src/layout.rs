@@ -9,7 +9,8 @@ pub const MAX_DEPTH: usize = 6;
 /// What a folder below the path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Folder {
-    /// A month of a legacy report: `R/20260901-20261001/`.
+    /// A month of a legacy report, `R/20260901-20261001/`, or the manifests of an export's,
+    /// `R/metadata/BILLING_PERIOD=2026-09/`.
     Month {
         /// The report's folder, without a slash at the end.
         report: String,
@@ -28,6 +29,11 @@ pub fn classify(prefix: &str) -> Folder {
     let (parent, name) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
     if let Some(period) = month_folder(name) {
         return Folder::Month { report: parent.to_owned(), period };
+    }
+    if let Some(period) = name.strip_prefix("BILLING_PERIOD=").and_then(|month| month.parse().ok())
+        && let Some(report) = parent.strip_suffix("metadata")
+    {
+        return Folder::Month { report: report.trim_end_matches('/').to_owned(), period };
     }
     let skipped = ["cost_and_usage_data_status", "CostUsageReport-QuickSight"];
     if name.contains('=') || skipped.contains(&name) { Folder::Data } else { Folder::Other }
@@ -52,10 +58,17 @@ pub fn report_name(folder: &str) -> &str {
 
 /// The newest manifest of a month, among the objects of its folder.
 ///
-/// `R-Manifest.json` at the month's own level is the one that AWS rewrites; the copies in the assembly folders are not looked at.
+/// `R-Manifest.json` (of some exports `Manifest.json`) at the month's own level is the one that AWS rewrites; the copies in
+/// the folders of assemblies and executions are not looked at.
 pub fn manifest_of<'a>(report: &str, level: &'a Level) -> Option<&'a ObjectHead> {
-    let wanted = format!("{}-Manifest.json", report_name(report));
-    level.objects.iter().find(|object| object.key.rsplit('/').next() == Some(wanted.as_str()))
+    let named = |wanted: &str| level.objects.iter().find(|object| object.key.rsplit('/').next() == Some(wanted));
+    named(&format!("{}-Manifest.json", report_name(report))).or_else(|| named("Manifest.json"))
+}
+
+/// Whether `folder` holds an export's data, which its neighbour `metadata/` describes: nothing in it wants to be listed.
+pub fn is_data_of_export(folder: &str, neighbours: &[String]) -> bool {
+    let metadata = folder.strip_suffix("data/").map(|parent| format!("{parent}metadata/"));
+    metadata.is_some_and(|metadata| neighbours.contains(&metadata))
 }
 
 /// Whether an object is one of AWS's helpers beside the bills.
@@ -81,6 +94,10 @@ mod tests {
         let month = |report: &str| Folder::Month { report: report.into(), period: september };
         assert_eq!(classify("P/R/20260901-20261001/"), month("P/R"));
         assert_eq!(classify("R/20260901-20261001/"), month("R"));
+        assert_eq!(classify("P/R/metadata/BILLING_PERIOD=2026-09/"), month("P/R"));
+        assert_eq!(classify("metadata/BILLING_PERIOD=2026-09/"), month(""));
+        assert_eq!(classify("P/R/data/BILLING_PERIOD=2026-09/"), Folder::Data);
+        assert_eq!(classify("P/R/metadata/BILLING_PERIOD=2026-13/"), Folder::Data);
         assert_eq!(classify("P/R/R/year=2026/"), Folder::Data);
         assert_eq!(classify("P/R/cost_and_usage_data_status/"), Folder::Data);
         for other in ["P/R/", "P/20260902-20261001/", "P/2026-09/", "P/20261301-20270101/"] {
@@ -115,6 +132,16 @@ mod tests {
         };
         assert_eq!(manifest_of("P/R", &level).unwrap().key, "P/R/20260901-20261001/R-Manifest.json");
         assert!(manifest_of("P/Q", &level).is_none());
+        let export =
+            Level { objects: vec![object("P/R/metadata/BILLING_PERIOD=2026-09/Manifest.json")], folders: vec![] };
+        assert!(manifest_of("P/R", &export).is_some());
+    }
+
+    #[test]
+    fn data_beside_metadata_is_not_listed() {
+        let neighbours = ["P/R/data/".to_owned(), "P/R/metadata/".to_owned()];
+        assert!(is_data_of_export("P/R/data/", &neighbours));
+        assert!(!is_data_of_export("P/R/data/", &neighbours[..1]) && !is_data_of_export("P/R/metadata/", &neighbours));
     }
 
     #[test]

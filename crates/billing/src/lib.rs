@@ -5,12 +5,14 @@
 pub mod bucket;
 pub mod category;
 pub mod checks;
+pub mod choice;
 pub mod connection;
 pub mod cost_names;
 pub mod cost_query;
 pub mod decide;
 pub mod delivery;
 pub mod focus;
+pub mod formats;
 pub mod iam;
 pub mod keys;
 pub mod layout;

@@ -68,6 +68,36 @@ pub struct InvoicedRows {
     pub not_invoiced: u64,
 }
 
+/// Which cost of the files a delivery is reconciled by: the one that they all state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum ComparedCost {
+    /// AWS's unblended cost, in Cost and Usage Reports. The lake's `x_UnblendedCost` equals it.
+    #[default]
+    #[serde(rename = "UnblendedCost")]
+    Unblended,
+    /// FOCUS's billed cost, in FOCUS exports, which have no unblended cost.
+    #[serde(rename = "BilledCost")]
+    Billed,
+}
+
+impl ComparedCost {
+    /// The cost's name in the files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unblended => "UnblendedCost",
+            Self::Billed => "BilledCost",
+        }
+    }
+
+    /// The lake's column that equals it by line item type.
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::Unblended => "x_UnblendedCost",
+            Self::Billed => "BilledCost",
+        }
+    }
+}
+
 /// What an ingest proved: the delivery, what its files say, what the lake holds, and that the two are equal.
 ///
 /// Amounts are in the bill's currency. Every `difference` is the lake less the files; in a published month all are 0.
@@ -83,6 +113,8 @@ pub struct Receipt {
     pub delivery_id: DeliveryId,
     /// The report's name.
     pub report_name: String,
+    /// The manifest's key, which tells the report: there is one for each month of each report.
+    pub manifest_key: String,
     /// When AWS made the delivery.
     #[serde(with = "time::serde::rfc3339")]
     pub made_at: OffsetDateTime,
@@ -101,23 +133,26 @@ pub struct Receipt {
     pub charges_in_lake: u64,
     /// Rows that repeat cost which their instance already carries, and that no sum counts.
     pub split_cost_rows: u64,
-    /// The files' unblended cost.
-    pub unblended_in_files: Amount,
-    /// The lake's `x_UnblendedCost`.
-    pub unblended_in_lake: Amount,
+    /// Which cost of the files is compared.
+    pub compared: ComparedCost,
+    /// That cost in the files.
+    pub cost_in_files: Amount,
+    /// The same in the lake: `x_UnblendedCost`, or `BilledCost` where the files state no unblended cost.
+    pub cost_in_lake: Amount,
     /// The lake's `BilledCost`.
     pub billed_in_lake: Amount,
     /// The lake's `EffectiveCost`.
     pub effective_in_lake: Amount,
     /// The lake's `ListCost`.
     pub list_in_lake: Amount,
-    /// `BilledCost` in the lake less unblended cost in the files.
+    /// `BilledCost` in the lake less the compared cost in the files.
     pub difference: Amount,
     /// The same by usage account.
     pub by_account: Vec<ReceiptLine>,
     /// The same by invoice id; the blank one is not invoiced yet.
     pub by_invoice: Vec<ReceiptLine>,
-    /// The same by AWS's line item type, in unblended cost only: billed cost moves between types by rule.
+    /// The same by AWS's line item type, in the compared cost only: billed cost moves between types by rule. FOCUS exports have
+    /// no line item types; their charge categories are listed.
     pub by_line_item_type: Vec<ReceiptLine>,
     /// Line item types that we don't know; their charges are kept and counted in `BilledCost`.
     pub unknown_line_item_types: BTreeSet<String>,
@@ -134,6 +169,7 @@ impl Receipt {
             connect: self.connect.clone(),
             period: self.period,
             delivery_id: self.delivery_id.clone(),
+            manifest_key: self.manifest_key.clone(),
             made_at: self.made_at,
             published_at: self.published_at,
             charges: self.charges_in_lake,
@@ -147,9 +183,9 @@ impl Receipt {
 pub struct ReceiptLine {
     /// The account, invoice id or line item type; empty where the source has none.
     pub name: String,
-    /// Unblended cost in the files.
+    /// The compared cost in the files.
     pub files: Amount,
-    /// `BilledCost` in the lake (by line item type: `x_UnblendedCost`).
+    /// `BilledCost` in the lake (by line item type: the compared cost).
     pub lake: Amount,
     /// The lake less the files.
     pub difference: Amount,
@@ -179,6 +215,8 @@ pub struct PublishedMonth {
     pub period: BillingPeriod,
     /// The delivery that the month comes from.
     pub delivery_id: DeliveryId,
+    /// The key of the manifest that described it.
+    pub manifest_key: String,
     /// When AWS made the delivery.
     #[serde(with = "time::serde::rfc3339")]
     pub made_at: OffsetDateTime,

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::delivery::DeliveryHead;
 use crate::money::Amount;
-use crate::receipt::{InvoicedRows, MonthStatus, PartReceipt, Receipt, ReceiptLine};
+use crate::receipt::{ComparedCost, InvoicedRows, MonthStatus, PartReceipt, Receipt, ReceiptLine};
 
 /// What sums are kept by: the finest grain at which files and lake must agree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -25,18 +25,20 @@ pub struct SumKey {
 pub struct SourceSum {
     /// Rows, split cost allocation rows among them.
     pub rows: u64,
-    /// Unblended cost, split cost allocation rows left out.
-    pub unblended: Amount,
+    /// The compared cost, split cost allocation rows left out.
+    pub cost: Amount,
 }
 
 /// What the files say, summed while they are parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceSums {
+    /// Which cost is summed; the same in all files of a delivery.
+    pub compared: ComparedCost,
     /// Rows of any kind.
     pub rows: u64,
     /// Charges that normalising added to those rows.
     pub charges_added: u64,
-    /// Rows and unblended cost by key.
+    /// Rows and cost by key.
     pub by_key: BTreeMap<SumKey, SourceSum>,
 }
 
@@ -51,15 +53,18 @@ pub struct SumOverflow {
 impl SourceSums {
     /// Adds `sum` to what is known of `key`. The overall `rows` are the caller's to count.
     pub fn add(&mut self, key: SumKey, sum: SourceSum) -> Result<(), SumOverflow> {
-        let overflow = || SumOverflow { what: "unblended cost".to_owned() };
+        let overflow = || SumOverflow { what: "the cost".to_owned() };
         let known = self.by_key.entry(key).or_default();
         known.rows += sum.rows;
-        known.unblended = known.unblended.checked_add(sum.unblended).ok_or_else(overflow)?;
+        known.cost = known.cost.checked_add(sum.cost).ok_or_else(overflow)?;
         Ok(())
     }
 
-    /// Adds what another part of the same delivery says.
+    /// Adds what another part of the same delivery says. A part without rows says nothing of which cost is summed.
     pub fn merge(&mut self, other: SourceSums) -> Result<(), SumOverflow> {
+        if self.rows == 0 {
+            self.compared = other.compared;
+        }
         self.rows += other.rows;
         self.charges_added += other.charges_added;
         other.by_key.into_iter().try_for_each(|(key, sum)| self.add(key, sum))
@@ -114,7 +119,7 @@ pub enum Disagreement {
         cost: &'static str,
         /// Which account, invoice or line item type, in words.
         key: String,
-        /// Unblended cost in the files.
+        /// The compared cost in the files.
         files: Amount,
         /// The sum in the lake.
         lake: Amount,
@@ -149,18 +154,16 @@ pub fn reconcile(read: ReadDelivery, lake: &LakeSums, now: OffsetDateTime) -> Re
     if sums.rows.checked_add(sums.charges_added) != Some(lake.charges) {
         return Err(Disagreement::Charges { rows: sums.rows, added: sums.charges_added, charges: lake.charges });
     }
-    unblended_is_equal_by_key(&sums, lake)?;
+    let compared = sums.compared;
+    cost_is_equal_by_key(&sums, lake)?;
     let by_account =
         lines(&sums, lake, Grain { says: "usage account", name: |key| &key.usage_account, lake: |sum| sum.billed })?;
     let by_invoice =
         lines(&sums, lake, Grain { says: "invoice", name: |key| &key.invoice_id, lake: |sum| sum.billed })?;
-    let by_type = lines(
-        &sums,
-        lake,
-        Grain { says: "line item type", name: |key| &key.line_item_type, lake: |sum| sum.unblended },
-    )?;
-    let unblended_in_files = total("unblended cost", sums.by_key.values().map(|sum| sum.unblended))?;
-    let unblended_in_lake = total("x_UnblendedCost", lake.by_key.values().map(|sum| sum.unblended))?;
+    let by_type =
+        lines(&sums, lake, Grain { says: "line item type", name: |key| &key.line_item_type, lake: in_lake(compared) })?;
+    let cost_in_files = total(compared.name(), sums.by_key.values().map(|sum| sum.cost))?;
+    let cost_in_lake = total(compared.column(), lake.by_key.values().map(in_lake(compared)))?;
     let billed_in_lake = total("BilledCost", lake.by_key.values().map(|sum| sum.billed))?;
     let not_invoiced = sums.by_key.iter().filter(|(key, _)| key.invoice_id.is_empty()).map(|(_, sum)| sum.rows).sum();
     let rows = InvoicedRows { all: sums.rows, not_invoiced };
@@ -171,6 +174,7 @@ pub fn reconcile(read: ReadDelivery, lake: &LakeSums, now: OffsetDateTime) -> Re
         period: head.period,
         delivery_id: head.delivery_id,
         report_name: head.report_name,
+        manifest_key: head.manifest_key,
         made_at: head.made_at,
         published_at: now,
         rows_in_files: sums.rows,
@@ -178,12 +182,13 @@ pub fn reconcile(read: ReadDelivery, lake: &LakeSums, now: OffsetDateTime) -> Re
         charges_added: sums.charges_added,
         charges_in_lake: lake.charges,
         split_cost_rows: lake.split_cost_rows,
-        unblended_in_files,
-        unblended_in_lake,
+        compared,
+        cost_in_files,
+        cost_in_lake,
         billed_in_lake,
         effective_in_lake: lake.effective,
         list_in_lake: lake.list,
-        difference: difference(billed_in_lake, unblended_in_files)?,
+        difference: difference(billed_in_lake, cost_in_files)?,
         by_account,
         by_invoice,
         by_line_item_type: by_type,
@@ -201,17 +206,25 @@ struct Grain {
     lake: fn(&LakeSum) -> Amount,
 }
 
-fn unblended_is_equal_by_key(files: &SourceSums, lake: &LakeSums) -> Result<(), Disagreement> {
+/// The lake's sum that equals the compared cost at the finest grain.
+fn in_lake(compared: ComparedCost) -> fn(&LakeSum) -> Amount {
+    match compared {
+        ComparedCost::Unblended => |sum| sum.unblended,
+        ComparedCost::Billed => |sum| sum.billed,
+    }
+}
+
+fn cost_is_equal_by_key(files: &SourceSums, lake: &LakeSums) -> Result<(), Disagreement> {
     let keys: BTreeSet<&SumKey> = files.by_key.keys().chain(lake.by_key.keys()).collect();
     for key in keys {
-        // A charge that we added has no unblended cost, so a key that only the lake knows must sum to nothing.
-        let in_files = files.by_key.get(key).map_or(Amount::ZERO, |sum| sum.unblended);
-        let in_lake = lake.by_key.get(key).map_or(Amount::ZERO, |sum| sum.unblended);
+        // A charge that we added has no such cost, so a key that only the lake knows must sum to nothing.
+        let in_files = files.by_key.get(key).map_or(Amount::ZERO, |sum| sum.cost);
+        let in_lake = lake.by_key.get(key).map_or(Amount::ZERO, in_lake(files.compared));
         if in_files != in_lake {
             let SumKey { line_item_type, usage_account, invoice_id } = key;
             let key =
                 format!("line item type `{line_item_type}`, usage account `{usage_account}`, invoice `{invoice_id}`");
-            return Err(Disagreement::Sum { cost: "x_UnblendedCost", key, files: in_files, lake: in_lake });
+            return Err(Disagreement::Sum { cost: files.compared.column(), key, files: in_files, lake: in_lake });
         }
     }
     Ok(())
@@ -222,7 +235,7 @@ fn lines(files: &SourceSums, lake: &LakeSums, grain: Grain) -> Result<Vec<Receip
     let overflow = || SumOverflow { what: format!("one {}", grain.says) };
     for (key, sum) in &files.by_key {
         let (in_files, _) = sums.entry((grain.name)(key)).or_default();
-        *in_files = in_files.checked_add(sum.unblended).ok_or_else(overflow)?;
+        *in_files = in_files.checked_add(sum.cost).ok_or_else(overflow)?;
     }
     for (key, sum) in &lake.by_key {
         let (_, in_lake) = sums.entry((grain.name)(key)).or_default();
@@ -287,7 +300,7 @@ mod tests {
             (key("SavingsPlanNegation", "111", "I1"), "-3", "0"),
             (key("Tax", "222", "I2"), "0.000000000000000001", "0.000000000000000001"),
         ] {
-            sums.add(key.clone(), SourceSum { rows: 1, unblended: amount(unblended) }).unwrap();
+            sums.add(key.clone(), SourceSum { rows: 1, cost: amount(unblended) }).unwrap();
             lake.by_key.insert(key, LakeSum { unblended: amount(unblended), billed: amount(billed) });
         }
         let read = ReadDelivery {
@@ -317,6 +330,20 @@ mod tests {
         assert_eq!(receipt.by_line_item_type.len(), 4);
         let json = serde_json::to_string(&receipt).unwrap();
         assert_eq!(serde_json::from_str::<Receipt>(&json).unwrap(), receipt);
+    }
+
+    #[test]
+    fn a_focus_export_is_compared_by_its_billed_cost() {
+        let (mut read, mut lake) = right();
+        read.sums = SourceSums { compared: ComparedCost::Billed, rows: 1, ..SourceSums::default() };
+        read.sums.add(key("Usage", "111", ""), SourceSum { rows: 1, cost: amount("2") }).unwrap();
+        lake = LakeSums { charges: 1, ..lake };
+        lake.by_key = [(key("Usage", "111", ""), LakeSum { unblended: Amount::ZERO, billed: amount("2") })].into();
+        let receipt = reconcile(read.clone(), &lake, at()).unwrap();
+        assert_eq!((receipt.cost_in_files, receipt.cost_in_lake), (amount("2"), amount("2")));
+        lake.by_key.get_mut(&key("Usage", "111", "")).unwrap().billed = amount("2.1");
+        let error = reconcile(read, &lake, at()).unwrap_err().to_string();
+        assert!(error.starts_with("BilledCost of line item type `Usage`"), "{error}");
     }
 
     #[test]
@@ -365,7 +392,7 @@ mod tests {
     #[test]
     fn an_overflow_is_an_error_and_no_wrapped_sum() {
         let mut sums = SourceSums::default();
-        let huge = SourceSum { rows: 1, unblended: amount("99999999999999999999") };
+        let huge = SourceSum { rows: 1, cost: amount("99999999999999999999") };
         sums.add(key("Usage", "111", ""), huge).unwrap();
         let other = sums.clone();
         assert!(sums.merge(other).is_err());

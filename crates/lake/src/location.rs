@@ -1,6 +1,6 @@
 //! Where the lake lies: a folder on disk by default, with one folder an org.
 
-use std::path::Path as FsPath;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use billing::names::OrgId;
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn ObjectStore>,
     /// The lake's address, with a slash at the end.
     pub(crate) base: Url,
+    /// A folder on disk for what is kept only while it is read. Files in it have no names: a crash leaves none.
+    pub(crate) scratch: PathBuf,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) settings: LakeSettings,
 }
@@ -56,7 +58,7 @@ impl Lake {
         let pool = Arc::new(FairSpillPool::new(settings.query_memory));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
         runtime.register_object_store(&base, Arc::clone(&store));
-        Ok(Self { shared: Arc::new(Shared { store, base, runtime, settings }) })
+        Ok(Self { shared: Arc::new(Shared { store, base, scratch: root, runtime, settings }) })
     }
 
     /// One org's lake. It sees that org's folder and no other.

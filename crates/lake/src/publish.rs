@@ -217,7 +217,7 @@ fn facts(receipt: &Receipt) -> HashMap<String, serde_json::Value> {
         ("rowsInFiles", json!(receipt.rows_in_files)),
         ("chargesInLake", json!(receipt.charges_in_lake)),
         // As text: readers of the log would make a binary float of a number.
-        ("unblendedInFiles", json!(receipt.unblended_in_files.to_string())),
+        ("costInFiles", json!(receipt.cost_in_files.to_string())),
         ("billedInLake", json!(receipt.billed_in_lake.to_string())),
         ("effectiveInLake", json!(receipt.effective_in_lake.to_string())),
         ("difference", json!(receipt.difference.to_string())),

@@ -327,7 +327,7 @@ mod tests {
         let test = TestLake::new();
         let lake = test.org(100_001);
         let receipt = lake.prepare(&head("a"), &bill()).await.unwrap().receipt().clone();
-        let sums = [receipt.unblended_in_lake, receipt.billed_in_lake, receipt.effective_in_lake, receipt.list_in_lake];
+        let sums = [receipt.cost_in_lake, receipt.billed_in_lake, receipt.effective_in_lake, receipt.list_in_lake];
         let expect = ["1.500000000000000001", "1.500000000000000001", "3.500000000000000001", "5.500000000000000001"];
         assert_eq!(sums.map(|sum| sum.to_string()), expect);
         assert_eq!((receipt.charges_in_lake, receipt.split_cost_rows, receipt.rows_not_invoiced), (5, 1, 1));

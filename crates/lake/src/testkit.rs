@@ -141,7 +141,7 @@ fn totals(charges: &[Charge]) -> PartTotals {
             invoice_id: charge.invoice.unwrap_or_default().to_owned(),
         };
         let unblended = if charge.split { Amount::ZERO } else { charge.unblended.parse().unwrap() };
-        sums.add(key, SourceSum { rows: 1, unblended }).unwrap();
+        sums.add(key, SourceSum { rows: 1, cost: unblended }).unwrap();
     }
     PartTotals { sums, ..PartTotals::default() }
 }

@@ -227,6 +227,7 @@ mod tests {
             connect: "aws-123456789012".parse().unwrap(),
             period: "2026-10".parse().unwrap(),
             delivery_id: delivery_id.clone(),
+            manifest_key: "R-Manifest.json".to_owned(),
             made_at: datetime!(2026-11-03 12:00:00.5 UTC),
             published_at: datetime!(2026-11-03 13:00 UTC),
             charges: 2,

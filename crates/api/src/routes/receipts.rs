@@ -4,7 +4,7 @@ use axum::Json;
 use billing::money::Amount;
 use billing::names::{AccountId, BillConnectId};
 use billing::period::BillingPeriod;
-use billing::receipt::{MonthStatus, PartReceipt, Receipt, ReceiptLine};
+use billing::receipt::{ComparedCost, MonthStatus, PartReceipt, Receipt, ReceiptLine};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -42,6 +42,8 @@ pub(crate) struct View {
     /// Which delivery of the month.
     delivery_id: String,
     report_name: String,
+    /// The key of the manifest that described the delivery.
+    manifest_key: String,
     /// When AWS made the delivery.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, example = "2026-11-03T12:00:00Z")]
@@ -60,17 +62,20 @@ pub(crate) struct View {
     charges_in_lake: u64,
     /// Rows that repeat their instance's cost, in no sum.
     split_cost_rows: u64,
+    /// Which cost of the files is compared: FOCUS exports have no unblended cost.
+    #[schema(value_type = String, example = "UnblendedCost")]
+    compared: ComparedCost,
     #[schema(schema_with = amount)]
-    unblended_in_files: Amount,
+    cost_in_files: Amount,
     #[schema(schema_with = amount)]
-    unblended_in_lake: Amount,
+    cost_in_lake: Amount,
     #[schema(schema_with = amount)]
     billed_in_lake: Amount,
     #[schema(schema_with = amount)]
     effective_in_lake: Amount,
     #[schema(schema_with = amount)]
     list_in_lake: Amount,
-    /// `billedInLake` less `unblendedInFiles`: 0.
+    /// `billedInLake` less `costInFiles`: 0.
     #[schema(schema_with = amount)]
     difference: Amount,
     by_account: Vec<LineView>,
@@ -124,6 +129,7 @@ impl From<Receipt> for View {
             period: receipt.period,
             delivery_id: receipt.delivery_id.to_string(),
             report_name: receipt.report_name,
+            manifest_key: receipt.manifest_key,
             made_at: receipt.made_at,
             published_at: receipt.published_at,
             status: receipt.status,
@@ -132,8 +138,9 @@ impl From<Receipt> for View {
             charges_added: receipt.charges_added,
             charges_in_lake: receipt.charges_in_lake,
             split_cost_rows: receipt.split_cost_rows,
-            unblended_in_files: receipt.unblended_in_files,
-            unblended_in_lake: receipt.unblended_in_lake,
+            compared: receipt.compared,
+            cost_in_files: receipt.cost_in_files,
+            cost_in_lake: receipt.cost_in_lake,
             billed_in_lake: receipt.billed_in_lake,
             effective_in_lake: receipt.effective_in_lake,
             list_in_lake: receipt.list_in_lake,
@@ -179,8 +186,8 @@ mod tests {
         let text = format!(
             r#"{{"connect":"aws-123456789012","payer":"123456789012","period":"2026-10","delivery_id":"d","report_name":"r",
             "made_at":"2026-11-03T12:00:00.5Z","published_at":"2026-11-03T13:00:00Z","status":"final","rows_in_files":2,
-            "rows_not_invoiced":0,"charges_added":1,"charges_in_lake":3,"split_cost_rows":0,"unblended_in_files":{digits},
-            "unblended_in_lake":{digits},"billed_in_lake":{digits},"effective_in_lake":1,"list_in_lake":2,"difference":0,
+            "rows_not_invoiced":0,"charges_added":1,"charges_in_lake":3,"split_cost_rows":0,"compared":"BilledCost",
+            "manifest_key":"m","cost_in_files":{digits},"cost_in_lake":{digits},"billed_in_lake":{digits},"effective_in_lake":1,"list_in_lake":2,"difference":0,
             "by_account":[{{"name":"a_b","files":1,"lake":1,"difference":0}}],"by_invoice":[],"by_line_item_type":[],
             "unknown_line_item_types":["New"],"unmapped_columns":["a/B"],
             "parts":[{{"key":"k","etag":"e","rows":2,"bytes_packed":3,"bytes_unpacked":4}}]}}"#

@@ -264,7 +264,8 @@ mod tests {
             "connect": "aws-123456789012", "payer": "123456789012", "period": PERIOD, "delivery_id": delivery,
             "report_name": "daily", "made_at": "2026-10-01T12:00:00Z", "published_at": "2026-10-01T12:01:00Z",
             "status": "estimated", "rows_in_files": 2, "rows_not_invoiced": 1, "charges_added": 0, "charges_in_lake": 2,
-            "split_cost_rows": 0, "unblended_in_files": "0.123456789012345678", "unblended_in_lake": "0.123456789012345678",
+            "split_cost_rows": 0, "compared": "UnblendedCost", "manifest_key": "R-Manifest.json",
+            "cost_in_files": "0.123456789012345678", "cost_in_lake": "0.123456789012345678",
             "billed_in_lake": "0.123456789012345678", "effective_in_lake": "1", "list_in_lake": "2", "difference": "0",
             "by_account": [], "by_invoice": [], "by_line_item_type": [], "unknown_line_item_types": [],
             "unmapped_columns": ["a/b"], "parts": []

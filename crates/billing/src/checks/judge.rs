@@ -326,10 +326,32 @@ mod tests {
     }
 
     #[test]
-    fn several_reports_are_listed_to_choose_from() {
-        let both = vec![report("R"), report("Q")];
-        let report = check(|e| e.reports = Probe::Granted(both), Verdict::Failed, &[Check::ReportFound]);
-        assert!(report.problems()[0].contains("`P/R`, `P/Q`"));
+    fn of_several_reports_all_are_told_and_the_best_is_read() {
+        let told = |reports: Vec<FoundReport>| {
+            let report = judged(&candidate(), &Evidence { reports: Probe::Granted(reports), ..good() });
+            let line = report.checks.iter().find(|line| line.check == Check::ReportFound).unwrap();
+            (report.state(), line.found.clone())
+        };
+        let mut other_payer = report("A");
+        let text = String::from_utf8(other_payer.manifest.granted().unwrap().clone()).unwrap();
+        other_payer.manifest = Probe::Granted(text.replace("123456789012", "210987654321").into_bytes());
+        let (state, found) = told(vec![report("R"), other_payer.clone(), report("Q")]);
+        assert_eq!(state, State::Verified);
+        assert!(
+            ["`P/R` (legacy", "`P/A` (", "account 210987654321", "`P/Q` with 1 months is read"]
+                .iter()
+                .all(|text| found.contains(text)),
+            "{found}"
+        );
+        assert_eq!(
+            told(vec![report("Q"), other_payer.clone(), report("R")]).1.split_once("; ").unwrap().1,
+            found.split_once("; ").unwrap().1
+        );
+        check(
+            |e| e.reports = Probe::Granted(vec![other_payer.clone(), other_payer]),
+            Verdict::Failed,
+            &[Check::ReportFound],
+        );
     }
 
     #[test]
@@ -341,7 +363,7 @@ mod tests {
             Probe::Granted(vec![found])
         };
         check(|e| e.reports = altered("123456789012", "210987654321"), Verdict::Failed, &[Check::ReportFound]);
-        check(|e| e.reports = altered("GZIP", "ZIP"), Verdict::Failed, &[Check::ReportFormatReadable]);
+        check(|e| e.reports = altered("GZIP", "BZIP2"), Verdict::Failed, &[Check::ReportFormatReadable]);
         check(|e| e.reports = altered("P/R/m", "Q/R/m"), Verdict::Failed, &[Check::ReportFormatReadable]);
     }
 

@@ -5,8 +5,10 @@ use time::Duration;
 use crate::checks::judge::{Subject, undecided};
 use crate::checks::report::CheckResult;
 use crate::checks::table::Check;
+use crate::choice::choose;
+use crate::connection::Candidate;
 use crate::layout;
-use crate::manifest::LegacyManifest;
+use crate::manifest::Manifest;
 use crate::probe::{Evidence, FoundReport, Probe};
 
 /// How long AWS may take to deliver the first report.
@@ -60,22 +62,36 @@ pub(super) fn report_found(subject: Subject<'_>, evidence: &Evidence) -> CheckRe
             check.spec().remediation,
         ),
         [report] => one_report(subject, report),
-        several => {
-            let folders: Vec<String> = several.iter().map(|report| format!("`{}`", report.folder)).collect();
-            CheckResult::failed(
-                check,
-                format!("several reports lie below the path: {}", folders.join(", ")),
-                format!("send the path of one of them as the bucket path, for example {}", folders[0]),
-            )
+        several => one_of(subject, several),
+    }
+}
+
+/// Of several reports, the connection keeps to the best; all are told.
+fn one_of(subject: Subject<'_>, reports: &[FoundReport]) -> CheckResult {
+    let check = Check::ReportFound;
+    let all: Vec<String> = reports.iter().map(FoundReport::told).collect();
+    let all = format!("{} reports lie below the path: {}", reports.len(), all.join(", "));
+    match choose(reports, subject.candidate) {
+        Some(report) => {
+            let months = report.months.len();
+            let found = format!(
+                "{all}; `{}` with {months} months is read, connect another's own path to read that",
+                report.folder
+            );
+            CheckResult::passed(check, found)
         }
+        None => CheckResult::failed(
+            check,
+            format!("{all}; none of them is a readable report of account {}", subject.candidate.account),
+            "send the path of one of them as the bucket path, to see what stands in its way",
+        ),
     }
 }
 
 fn one_report(subject: Subject<'_>, report: &FoundReport) -> CheckResult {
     let check = Check::ReportFound;
     let payer = &subject.candidate.account;
-    let manifest = report.manifest.granted().and_then(|body| LegacyManifest::parse(&report.manifest_key, body).ok());
-    match manifest {
+    match report.parsed() {
         Some(manifest) if manifest.account != payer.as_ref() => CheckResult::failed(
             check,
             format!("the report `{}` bills account {}, not {payer}", report.folder, manifest.account),
@@ -87,7 +103,8 @@ fn one_report(subject: Subject<'_>, report: &FoundReport) -> CheckResult {
 
 pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
     let check = Check::ReportFormatReadable;
-    let Some([report]) = evidence.reports.granted().map(Vec::as_slice) else {
+    let reports = evidence.reports.granted().map(Vec::as_slice).unwrap_or_default();
+    let Some(report) = choose(reports, subject.candidate) else {
         return CheckResult::skipped(check, "there is no one report to look at: see `report-found`");
     };
     let body = match &report.manifest {
@@ -98,20 +115,18 @@ pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) 
         }
         Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
     };
-    let path = &subject.candidate.path;
-    match LegacyManifest::parse(&report.manifest_key, body)
-        .and_then(|manifest| manifest.readable(path).map(|()| manifest))
-    {
-        Ok(manifest) => CheckResult::passed(
-            check,
-            format!(
-                "`{}`, {} columns, {} files, {}",
-                manifest.report_name,
-                manifest.columns.len(),
-                manifest.report_keys.len(),
-                manifest.compression
-            ),
-        ),
+    let Candidate { bucket, path, .. } = subject.candidate;
+    let manifest = Manifest::parse(&report.manifest_key, body)
+        .and_then(|manifest| manifest.readable(bucket, path).map(|()| manifest));
+    match manifest {
+        Ok(manifest) => {
+            let format = manifest.format.as_ref().map_or("", |format| format.name);
+            let (kind, columns, files) = (manifest.kind.name(), manifest.columns.len(), manifest.report_keys.len());
+            CheckResult::passed(
+                check,
+                format!("`{}` is a {kind}, {columns} columns, {files} files, {format}", report.name),
+            )
+        }
         Err(error) => CheckResult::failed(check, error.to_string(), check.spec().remediation),
     }
 }

@@ -225,10 +225,10 @@ pub const CHECKS: [CheckSpec; 15] = [
         name: "report-found",
         severity: Required,
         applies_to: All,
-        claim: "There is one report below the path.",
-        proof: "The folders below the path are walked until a month's manifest turns up. An empty path is stored as waiting: AWS delivers the first report within 24 hours.",
+        claim: "There is a report of the account below the path.",
+        proof: "The folders below the path are walked until a month's manifest turns up. An empty path is stored as waiting: AWS delivers the first report within 24 hours. Of several reports all are named, and the one that is read.",
         why: "Without a manifest nobody knows which files are the bill.",
-        remediation: "Send the path that the report was configured with; where several reports lie below it, send the path of one, report name included.",
+        remediation: "Send the path that the report was configured with; where several lie below it, the best is read (FOCUS 1.2, then CUR 2.0, then a legacy report; with resource ids; not daily or monthly by its name), and sending the path of one, report name included, chooses it.",
     },
     CheckSpec {
         check: Check::ReportFormatReadable,
@@ -238,7 +238,7 @@ pub const CHECKS: [CheckSpec; 15] = [
         claim: "The report has a format and a compression that is read here.",
         proof: "The newest manifest is read and parsed.",
         why: "A format that is read wrongly is worse than one that is refused.",
-        remediation: "Configure a Cost and Usage Report as `text/csv` with GZIP compression, with either versioning.",
+        remediation: "Configure a FOCUS 1.2 or CUR 2.0 export, or a Cost and Usage Report, as csv with GZIP or ZIP compression or as Parquet, with either versioning.",
     },
 ];
 

@@ -1,6 +1,4 @@
-//! How a line of a legacy Cost and Usage Report becomes a charge: one rule for each column of the lake, as data.
-
-use super::line_item_type::{RULES, UNKNOWN};
+//! How a line of a Cost and Usage Report becomes a charge: one rule for each column of the lake, as data.
 
 /// Words that AWS writes where a number has no meaning; in the columns that list them they are read as nothing.
 pub const WORDS: &[&str] = &["None", "NA", "N/A", "convertible", "standard", "Convertible", "Standard"];
@@ -132,6 +130,8 @@ pub enum Absent {
     MonthStart,
     /// The first instant after the delivery's month.
     MonthEnd,
+    /// FOCUS's catch-all subcategory of the category that this source column names.
+    OtherOf(&'static str),
     /// The line can't be read, so the delivery is refused.
     Refused,
 }
@@ -285,12 +285,6 @@ pub const MAPPINGS: &[Mapping] = &[
     object("x_Other", Object::Other),
 ];
 
-/// Whether a rule reads this source column by its name; what none reads lands in a JSON object.
-pub fn reads(column: &str) -> bool {
-    let by_rule = MAPPINGS.iter().any(|mapping| mapping.sources().contains(&column));
-    by_rule || RULES.iter().chain([&UNKNOWN]).any(|rule| rule.sources().any(|source| source == column))
-}
-
 impl Mapping {
     /// The source columns that the rule names. What the table of line item types reads is in that table.
     pub fn sources(&self) -> &'static [&'static str] {
@@ -327,24 +321,6 @@ impl Object {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::focus::columns::{self, Nulls};
-
-    #[test]
-    fn every_column_has_one_rule_and_in_the_columns_order() {
-        let targets: Vec<_> = MAPPINGS.iter().map(|mapping| mapping.target).collect();
-        let columns: Vec<_> = columns::all().map(|column| column.name).collect();
-        assert_eq!(targets, columns);
-    }
-
-    #[test]
-    fn a_column_that_is_never_null_says_what_absent_means() {
-        for (mapping, column) in MAPPINGS.iter().zip(columns::all()) {
-            let by_itself = matches!(mapping.value, Value::Always(_) | Value::LineItem(_));
-            if column.nulls == Nulls::Never && !by_itself {
-                assert_ne!(mapping.absent, Absent::Null, "{}", mapping.target);
-            }
-        }
-    }
 
     #[test]
     fn what_no_rule_reads_is_kept_in_an_object() {
@@ -355,9 +331,5 @@ mod tests {
         assert_eq!(Object::of("product/storageClass"), (Object::Product, "storageClass"));
         assert_eq!(Object::of("reservation/ModificationStatus"), (Object::Other, "reservation/ModificationStatus"));
         assert_eq!(Object::of("nonsense"), (Object::Other, "nonsense"));
-        assert!(!reads("product/storageClass") && !reads("reservation/ModificationStatus"));
-        for column in REQUIRED.into_iter().chain(["savingsPlan/UsedCommitment", "product/sku", SPLIT_PARENT, UNIT]) {
-            assert!(reads(column), "{column}");
-        }
     }
 }

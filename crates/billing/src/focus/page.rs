@@ -2,15 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::columns::{self, Column};
+use super::columns;
+use super::export;
 use super::line_item_type::{LineItemRule, Money, RULES, UNKNOWN};
 use super::mapping::{Absent, CommitmentFact, LineItemFact, MAPPINGS, Mapping, Object, ServiceFact, Value, WORDS};
 
 const HEAD: &str = "# How a line of a Cost and Usage Report becomes charges
 
-This page is printed from the tables in `crates/billing/src/focus`, which the ingest itself runs on. It is about legacy
-Cost and Usage Reports in CSV. `first(a, b)` is the first of the source columns that is not empty; `type.X` is column X
-of the table of line item types below.
+This page is printed from the tables in `crates/billing/src/focus`, which the ingest itself runs on. The rules for Cost
+and Usage Reports name columns as legacy reports in CSV do; those in Parquet and CUR 2.0 spell the same columns with
+underscores, and have some of them in maps (see [formats](formats.md)). FOCUS exports have a table of their own at the end.
+`first(a, b)` is the first of the source columns that is not empty; `type.X` is column X of the table of line item types.
 ";
 
 const MONEY: &str = "
@@ -19,6 +21,14 @@ const MONEY: &str = "
 The first rule that holds is the line's. A cell names the source column; where two are named, the first that is not
 empty; `0` is nothing. Where nothing is stated, a cost is 0, a price or a net cost is null. A split cost allocation line (one with a
 `splitLineItem/ParentResourceId`) costs 0 in all four FOCUS columns, for its instance's line carries the cost already.
+
+";
+
+const FOCUS: &str = "
+## FOCUS exports
+
+The columns of an AWS FOCUS 1.0 or 1.2 export stand as they are, money first; no charge is added. What an export has no
+column for is left to this table.
 
 ";
 
@@ -37,7 +47,7 @@ pub fn markdown() -> String {
     let mut page = String::from(HEAD);
     page.push_str("\n## Columns\n\n| Column | Value | Where the source says nothing | Meaning |\n|---|---|---|---|\n");
     for (mapping, column) in MAPPINGS.iter().zip(columns::all()) {
-        write_mapping(&mut page, mapping, column);
+        let _ = writeln!(page, "| {} | {} |", written(mapping), column.description);
     }
     let words: Vec<_> = WORDS.iter().map(|word| format!("`{word}`")).collect();
     let _ = writeln!(page, "\n¹ These words in place of the number are read as nothing: {}.", words.join(", "));
@@ -51,12 +61,27 @@ pub fn markdown() -> String {
     for rule in RULES {
         write_unused(&mut page, rule);
     }
+    page.push_str(FOCUS);
+    page.push_str("| Column | Value | Where the export says nothing |\n|---|---|---|\n");
+    for mapping in export::MAPPINGS {
+        match mapping.value {
+            // Nothing of an export is a share of another line's cost.
+            Value::Nothing | Value::LineItem(_) => {}
+            Value::Object(object) if object != Object::Other => {
+                let _ = writeln!(page, "| {0} | `{0}` | null |", mapping.target);
+            }
+            _ => {
+                let _ = writeln!(page, "| {} |", written(mapping));
+            }
+        }
+    }
     page
 }
 
 // Writing to a `String` cannot fail, so what `writeln!` answers is dropped throughout.
 
-fn write_mapping(page: &mut String, mapping: &Mapping, column: &Column) {
+/// A rule's column, its value, and what absent means.
+fn written(mapping: &Mapping) -> String {
     let mark = if mapping.words.is_empty() { "" } else { " ¹" };
     let absent = match mapping.absent {
         _ if matches!(mapping.value, Value::Always(_) | Value::LineItem(_)) => String::new(),
@@ -65,10 +90,10 @@ fn write_mapping(page: &mut String, mapping: &Mapping, column: &Column) {
         Absent::Payer => "the delivery's payer account".to_owned(),
         Absent::MonthStart => "the start of the delivery's month".to_owned(),
         Absent::MonthEnd => "the end of the delivery's month".to_owned(),
+        Absent::OtherOf(column) => format!("“Other (…)” of `{column}`"),
         Absent::Refused => "the delivery is refused".to_owned(),
     };
-    let value = expression(mapping);
-    let _ = writeln!(page, "| {} | {value}{mark} | {absent} | {} |", column.name, column.description);
+    format!("{} | {}{mark} | {absent}", mapping.target, expression(mapping))
 }
 
 /// A rule's value as a small expression.

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
 
 /// One bill connect's months.
 fn table<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Table {
-    let header = ["month", "status", "rows + added = charges", "unblended in files", "billed in lake", "difference"];
+    let header = ["month", "status", "rows + added = charges", "cost in files", "billed in lake", "difference"];
     let mut table = out::table(&header);
     for receipt in receipts {
         let count = |number: u64| money::thousands(number.into());
@@ -50,7 +50,7 @@ fn table<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Table {
             receipt.period.to_string(),
             receipt.status.name().to_owned(),
             format!("{rows} + {added} = {}", count(receipt.charges_in_lake)),
-            receipt.unblended_in_files.to_string(),
+            format!("{} {}", receipt.compared.name(), receipt.cost_in_files),
             receipt.billed_in_lake.to_string(),
             receipt.difference.to_string(),
         ]);

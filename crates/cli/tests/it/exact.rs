@@ -77,7 +77,7 @@ async fn a_real_bill_equals_what_an_independent_reader_finds() {
     let receipts = story.server.install().json(&["receipts", "--org", &org.to_string(), "--json"]);
     let receipt = &receipts[0];
     assert_eq!(receipt["rows_in_files"], known["rows"]);
-    assert_eq!(exact(&receipt["unblended_in_files"]), exact(&known["unblended"]));
+    assert_eq!(exact(&receipt["cost_in_files"]), exact(&known["unblended"]));
     assert_eq!(exact(&receipt["billed_in_lake"]), exact(&known["billed"]));
     assert_eq!(exact(&receipt["effective_in_lake"]), exact(&known["effective"]));
     let body = json!({
@@ -183,8 +183,8 @@ async fn equals_its_totals(mode: Mode, seed: u64) {
         assert_eq!(receipt["rows_in_files"], known["rows"], "{}", receipt["period"]);
         assert_eq!(receipt["charges_added"], known["charges_expected_added"]);
         for (proven, told) in [
-            ("unblended_in_files", "unblended"),
-            ("unblended_in_lake", "unblended"),
+            ("cost_in_files", "unblended"),
+            ("cost_in_lake", "unblended"),
             ("billed_in_lake", "billed"),
             ("effective_in_lake", "effective"),
             ("list_in_lake", "list"),

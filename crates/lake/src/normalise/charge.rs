@@ -6,7 +6,7 @@ use billing::money::Amount;
 
 use super::error::{CellProblem, Fault};
 use super::header::Header;
-use super::rows::Row;
+use super::row::Row;
 
 /// Whether a charge is the line itself or one that splitting adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub(super) struct Charge {
     pub(super) role: Role,
     /// A share of a cost that another line carries: no sum counts it.
     pub(super) split: bool,
-    pub(super) unblended: Option<Amount>,
+    /// The cost that receipts are about: unblended, and in a FOCUS export billed cost.
+    pub(super) compared: Option<Amount>,
     pub(super) billed: Amount,
     pub(super) effective: Amount,
     pub(super) list: Amount,
@@ -34,8 +35,55 @@ pub(super) struct Charge {
     pub(super) committed: Option<Amount>,
 }
 
+impl Charge {
+    /// A line whose columns are the lake's own: no rule of ours has a say in it.
+    const STATED: Self = Self {
+        rule: &STATED,
+        role: Role::Stated,
+        split: false,
+        compared: None,
+        billed: Amount::ZERO,
+        effective: Amount::ZERO,
+        list: Amount::ZERO,
+        contracted: Amount::ZERO,
+        contracted_price: None,
+        net_effective: None,
+        committed: None,
+    };
+}
+
+/// Stands where a line has no line item type.
+static STATED: LineItemRule = LineItemRule { name: "", ..UNKNOWN };
+
+/// How the lines of one file become charges.
+pub(super) enum ChargePlan {
+    /// By the table of line item types.
+    ByType(Box<TypePlan>),
+    /// Each line is one charge and states what it costs; this is the place of its billed cost.
+    Stated(usize),
+}
+
+impl ChargePlan {
+    pub(super) fn new(header: &Header) -> Self {
+        if header.family().has_line_item_types() {
+            return Self::ByType(Box::new(TypePlan::new(header)));
+        }
+        // The header has it, or it would not have been read.
+        Self::Stated(header.place(header.family().cost).unwrap_or_default())
+    }
+
+    /// The charge that the line states, and the one that it adds.
+    #[inline]
+    pub(super) fn charges(&self, row: &impl Row) -> Result<(Charge, Option<Charge>), Fault> {
+        match self {
+            Self::ByType(plan) => plan.charges(row),
+            Self::Stated(billed) => Ok((Charge { compared: amount(row, *billed)?, ..Charge::STATED }, None)),
+        }
+    }
+}
+
 /// The table of line item types, with the places of its columns in one file.
-pub(super) struct ChargePlan {
+pub(super) struct TypePlan {
     line_item_type: usize,
     unblended: usize,
     split_parent: Option<usize>,
@@ -63,8 +111,8 @@ struct PlannedUnused {
     quantity: Vec<usize>,
 }
 
-impl ChargePlan {
-    pub(super) fn new(header: &Header) -> Self {
+impl TypePlan {
+    fn new(header: &Header) -> Self {
         // A rule that needs a column which the file lacks holds for none of its lines.
         let possible = RULES.iter().filter(|rule| rule.only_with.is_none_or(|column| header.place(column).is_some()));
         // The header has both, or it would not have been read.
@@ -78,8 +126,7 @@ impl ChargePlan {
         }
     }
 
-    /// The charge that the line states, and the one that it adds.
-    pub(super) fn charges(&self, row: &Row<'_>) -> Result<(Charge, Option<Charge>), Fault> {
+    fn charges(&self, row: &impl Row) -> Result<(Charge, Option<Charge>), Fault> {
         let planned = self.rule(row);
         let split = self.split_parent.is_some_and(|place| !row.cell(place).is_empty());
         let unblended = amount(row, self.unblended)?;
@@ -92,7 +139,7 @@ impl ChargePlan {
             rule: planned.rule,
             role: Role::Stated,
             split,
-            unblended,
+            compared: unblended,
             billed: cost(&planned.billed)?,
             effective: cost(&planned.effective)?,
             list: cost(&planned.list)?,
@@ -108,7 +155,7 @@ impl ChargePlan {
         Ok((stated, unused))
     }
 
-    fn rule(&self, row: &Row<'_>) -> &PlannedRule {
+    fn rule(&self, row: &impl Row) -> &PlannedRule {
         let name = row.cell(self.line_item_type);
         let holds = |rule: &PlannedRule| rule.only_with.is_none_or(|place| !row.cell(place).is_empty());
         let found = self.rules.iter().find(|rule| rule.rule.name.as_bytes() == &*name && holds(rule));
@@ -140,7 +187,7 @@ impl PlannedUnused {
         Self { plus: places(unused.plus), minus: places(unused.minus), quantity: places(unused.quantity) }
     }
 
-    fn charge(&self, row: &Row<'_>, stated: &Charge) -> Result<Option<Charge>, Fault> {
+    fn charge(&self, row: &impl Row, stated: &Charge) -> Result<Option<Charge>, Fault> {
         let mut worth = Amount::ZERO;
         let overflow = |place| move || Fault::new(place, CellProblem::Overflow);
         for place in &self.plus {
@@ -156,7 +203,7 @@ impl PlannedUnused {
         Ok(Some(Charge {
             role: Role::Unused,
             // Not null: every charge counts in the sums of unblended cost, this one with nothing.
-            unblended: Some(Amount::ZERO),
+            compared: Some(Amount::ZERO),
             billed: Amount::ZERO,
             effective: worth,
             list: Amount::ZERO,
@@ -171,7 +218,7 @@ impl PlannedUnused {
 
 /// The amount in a cell, `None` where it is empty.
 #[inline]
-pub(super) fn amount(row: &Row<'_>, place: usize) -> Result<Option<Amount>, Fault> {
+pub(super) fn amount(row: &impl Row, place: usize) -> Result<Option<Amount>, Fault> {
     let cell = row.cell(place);
     if cell.is_empty() {
         return Ok(None);
@@ -180,7 +227,7 @@ pub(super) fn amount(row: &Row<'_>, place: usize) -> Result<Option<Amount>, Faul
 }
 
 /// The first amount among these cells.
-pub(super) fn first(row: &Row<'_>, places: &[usize]) -> Result<Option<Amount>, Fault> {
+pub(super) fn first(row: &impl Row, places: &[usize]) -> Result<Option<Amount>, Fault> {
     for place in places {
         if let Some(amount) = amount(row, *place)? {
             return Ok(Some(amount));
@@ -190,7 +237,7 @@ pub(super) fn first(row: &Row<'_>, places: &[usize]) -> Result<Option<Amount>, F
 }
 
 /// The first amount among these cells, where a word that AWS writes for no number is none.
-pub(super) fn first_or_word(row: &Row<'_>, places: &[usize]) -> Result<Option<Amount>, Fault> {
+pub(super) fn first_or_word(row: &impl Row, places: &[usize]) -> Result<Option<Amount>, Fault> {
     for place in places {
         match amount(row, *place) {
             Ok(None) => {}

@@ -26,7 +26,7 @@ pub(super) fn residuals(sums: &SourceSums) -> Result<Residuals, SumOverflow> {
         if CANCELLING.contains(&key.line_item_type.as_str()) {
             let left = residuals.entry((key.usage_account.clone(), key.invoice_id.clone())).or_default();
             let what = || SumOverflow { what: format!("savings plan lines of `{}`", key.usage_account) };
-            *left = left.checked_add(sum.unblended).ok_or_else(what)?;
+            *left = left.checked_add(sum.cost).ok_or_else(what)?;
         }
     }
     residuals.retain(|_, left| !left.is_zero());

@@ -1,5 +1,6 @@
 //! Why a file of a delivery could not be read right: which file, which row, which column, and what to do.
 
+use billing::formats::Format;
 use billing::money::AmountError;
 use billing::reconcile::SumOverflow;
 
@@ -16,12 +17,33 @@ pub enum IngestError {
         /// What the decompressor or the download says.
         reason: String,
     },
-    /// It is no gzip file.
-    #[error("`{file}` is not packed with gzip, though the report says so: has it been replaced by hand?")]
-    NotGzip {
+    /// It is packed in no way that is read here.
+    #[error("`{file}` is none of the formats that are read ({}): has it been replaced by hand?", Format::names())]
+    UnknownFormat {
         /// The object's key.
         file: String,
     },
+    /// A column of a Parquet file holds something that has no text.
+    #[error("column `{column}` of `{file}` has the type `{data_type}`, which is not read: select it as text")]
+    ColumnType {
+        /// The object's key.
+        file: String,
+        /// The column.
+        column: String,
+        /// Its type, as Arrow calls it.
+        data_type: String,
+    },
+    /// The file could not be laid down to be read in any order.
+    #[error("`{file}` could not be kept for reading: {reason}; is there room in the data folder?")]
+    Scratch {
+        /// The object's key.
+        file: String,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// Some files are of a Cost and Usage Report, others of a FOCUS export.
+    #[error("the delivery's files are of two kinds of reports, so that no cost can be summed over them")]
+    Mixed,
     /// The header is no list of names.
     #[error("the header of `{file}` can't be read: {reason}")]
     Header {
@@ -32,7 +54,7 @@ pub enum IngestError {
     },
     /// A column that a charge can't be made without is not there.
     #[error(
-        "`{file}` has no column `{column}`, without which a charge can't be made: is this a Cost and Usage Report?"
+        "`{file}` has no column `{column}`, without which a charge can't be made: is this a Cost and Usage Report or a FOCUS export with all of its columns?"
     )]
     MissingColumn {
         /// The object's key.
@@ -120,6 +142,9 @@ pub enum CellProblem {
     /// Its quotes don't match.
     #[error("is not quoted right")]
     Quoting,
+    /// It is no map of keys to values.
+    #[error("is not a JSON object")]
+    Object,
     /// It is not text.
     #[error("is not UTF-8 text")]
     NotUtf8,

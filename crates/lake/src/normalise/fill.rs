@@ -15,12 +15,14 @@ use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn, constant}
 use super::error::{CellProblem, Fault};
 use super::instant;
 use super::objects::ObjectColumn;
-use super::rows::Row;
+use super::row::Row;
 
 /// What a text column holds where the source says nothing.
 pub(super) enum Otherwise {
     Null,
     Text(String),
+    /// FOCUS's catch-all subcategory of the category in this column.
+    OtherOf(Option<usize>),
     /// The line can't be read without this column.
     Refused(usize),
 }
@@ -74,8 +76,29 @@ pub(super) enum Filler {
     },
 }
 
-/// How strictly the first amount of some cells is read.
-pub(super) type ReadAmount = fn(&Row<'_>, &[usize]) -> Result<Option<Amount>, Fault>;
+/// How the first amount of some cells is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadAmount {
+    /// As a number, or nothing.
+    Number,
+    /// Likewise; and the words that AWS writes for no number are nothing.
+    NumberOrWord,
+    /// As a number, which must be there.
+    Needed,
+}
+
+impl ReadAmount {
+    fn read(self, row: &impl Row, from: &[usize]) -> Result<Option<Amount>, Fault> {
+        let found = match self {
+            Self::NumberOrWord => charge::first_or_word(row, from)?,
+            Self::Number | Self::Needed => charge::first(row, from)?,
+        };
+        if found.is_none() && self == Self::Needed {
+            return Err(Fault::new(from.first().copied().unwrap_or_default(), CellProblem::Missing));
+        }
+        Ok(found)
+    }
+}
 
 /// Whether a charge that splitting adds repeats what the line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +109,13 @@ pub(super) enum OnAdded {
 
 impl Filler {
     /// Appends the row's value for `charge`.
-    pub(super) fn fill(&mut self, row: &Row<'_>, charge: &Charge) -> Result<(), Fault> {
+    pub(super) fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
         match self {
             Self::Null(_) | Self::Always(_) => {}
             Self::Text { from, otherwise, out } => fill_text(row, (from, otherwise), out)?,
             // An amount belongs to the line; a charge that is added has only what splitting gives it.
             Self::Amount { out, .. } if charge.role == Role::Unused => out.push(None),
-            Self::Amount { from, read, out } => out.push(read(row, from)?),
+            Self::Amount { from, read, out } => out.push(read.read(row, from)?),
             Self::Time { from, time, out } => out.push(time.read(row, *from)?),
             Self::LineItemText { fact, beside, out } => {
                 let beside = beside.map(|place| row.cell(place)).unwrap_or_default();
@@ -125,7 +148,7 @@ impl Filler {
     }
 }
 
-fn fill_text(row: &Row<'_>, (from, otherwise): (&[usize], &Otherwise), out: &mut TextColumn) -> Result<(), Fault> {
+fn fill_text(row: &impl Row, (from, otherwise): (&[usize], &Otherwise), out: &mut TextColumn) -> Result<(), Fault> {
     for place in from {
         let cell = row.cell(*place);
         if !cell.is_empty() {
@@ -136,6 +159,11 @@ fn fill_text(row: &Row<'_>, (from, otherwise): (&[usize], &Otherwise), out: &mut
     match otherwise {
         Otherwise::Null => out.push_null(),
         Otherwise::Text(text) => out.push(text.as_bytes()),
+        Otherwise::OtherOf(category) => {
+            let category = category.map(|place| row.cell(place)).filter(|category| !category.is_empty());
+            let category = category.unwrap_or(Cow::Borrowed(services::OTHER.0.as_bytes()));
+            out.push(&[b"Other (", &*category, b")"].concat());
+        }
         Otherwise::Refused(place) => return Err(Fault::new(*place, CellProblem::Missing)),
     }
     Ok(())
@@ -152,7 +180,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    fn read(&mut self, row: &Row<'_>, place: Option<usize>) -> Result<i64, Fault> {
+    fn read(&mut self, row: &impl Row, place: Option<usize>) -> Result<i64, Fault> {
         // Only what may be absent has no place: the header would have been refused.
         let (place, cell) = place.map_or_else(Default::default, |place| (place, row.cell(place)));
         if *cell == *self.last.0 && !cell.is_empty() {
@@ -202,7 +230,7 @@ fn is_spot(usage_type: &[u8]) -> bool {
 /// `usage` is the place of the usage amount.
 fn line_item_amount(
     fact: LineItemFact,
-    (row, usage): (&Row<'_>, Option<usize>),
+    (row, usage): (&impl Row, Option<usize>),
     charge: &Charge,
 ) -> Result<Option<Amount>, Fault> {
     let quantity = |has: &[Quantity]| match usage {
@@ -216,7 +244,7 @@ fn line_item_amount(
         LineItemFact::ContractedCost => Ok(Some(charge.contracted)),
         LineItemFact::ContractedUnitPrice => Ok(charge.contracted_price),
         LineItemFact::NetEffectiveCost => Ok(charge.net_effective),
-        LineItemFact::UnblendedCost => Ok(charge.unblended),
+        LineItemFact::UnblendedCost => Ok(charge.compared),
         LineItemFact::CommitmentDiscountQuantity => Ok(charge.committed),
         LineItemFact::ConsumedQuantity => quantity(&[Quantity::Used]),
         LineItemFact::PricingQuantity => quantity(&[Quantity::Used, Quantity::Bought]),
@@ -238,7 +266,7 @@ impl ServiceColumn {
         Self { fact, code, name, last: (Vec::new(), None) }
     }
 
-    fn fill(&mut self, row: &Row<'_>, out: &mut TextColumn) {
+    fn fill(&mut self, row: &impl Row, out: &mut TextColumn) {
         if self.fact == ServiceFact::Name {
             let name = self.name.map(|place| row.cell(place)).unwrap_or_default();
             if !name.is_empty() {
@@ -277,7 +305,7 @@ pub(super) struct CommitmentColumn {
 }
 
 impl CommitmentColumn {
-    fn fill(&self, row: &Row<'_>, out: &mut TextColumn) {
+    fn fill(&self, row: &impl Row, out: &mut TextColumn) {
         let cell = |place: Option<usize>| place.map(|place| row.cell(place)).unwrap_or_default();
         let word = |text: &'static str| Cow::Borrowed(text.as_bytes());
         let text = if !cell(self.reservation).is_empty() {

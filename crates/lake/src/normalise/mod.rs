@@ -1,23 +1,29 @@
-//! Normalising: a legacy Cost and Usage Report's files, packed csv, become charges in FOCUS columns.
+//! Normalising: a delivery's files, whatever their format, become charges in FOCUS columns.
 //!
 //! *Invariants:* a row is read right or the file is refused, naming file, row and column; every row is one charge, and
 //! with it at most one that splitting adds; memory does not grow with the file; no amount passes through a float.
 
+mod batches;
 mod charge;
 mod closing;
 mod columns;
+mod csv;
 mod error;
 mod fill;
 mod header;
 mod instant;
+mod maps;
 mod objects;
+mod parquet;
 mod part;
 mod plan;
-mod rows;
+mod row;
 mod sums;
 mod unpack;
+mod zip;
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use billing::delivery::{DeliveryHead, PartHead};
@@ -26,20 +32,23 @@ use time::OffsetDateTime;
 pub use error::{CellProblem, IngestError};
 pub use sums::PartTotals;
 
+use part::Source;
 use plan::Delivered;
 
 /// Turns the files of one delivery into charges; may be shared by threads that read one file each.
 #[derive(Debug)]
 pub struct Normaliser {
     delivered: Delivered,
+    scratch: PathBuf,
 }
 
 impl Normaliser {
     /// For the files of this delivery. What their columns are, each file's own header says; the manifest may list fewer.
-    pub fn new(head: &DeliveryHead) -> Self {
+    /// `scratch` is a folder on disk for files that can't be read as a stream.
+    pub fn new(head: &DeliveryHead, scratch: PathBuf) -> Self {
         let micros = |instant: OffsetDateTime| instant.unix_timestamp() * 1_000_000;
         let (start, end) = (micros(head.period.start()), micros(head.period.end()));
-        Self { delivered: Delivered { payer: head.payer.to_string(), start, end } }
+        Self { delivered: Delivered { payer: head.payer.to_string(), start, end }, scratch }
     }
 
     /// Reads one file from `packed`, its bytes as delivered, and gives its charges to `sink` in batches of
@@ -52,7 +61,7 @@ impl Normaliser {
         packed: impl Read,
         sink: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
     ) -> Result<PartTotals, IngestError> {
-        part::read(&part.key, &self.delivered, packed, sink)
+        part::read(Source { file: &part.key, delivered: &self.delivered, scratch: &self.scratch }, packed, sink)
     }
 
     /// The charges that close the month, from the totals of all of its files: `None` for a right bill.

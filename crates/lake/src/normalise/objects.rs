@@ -3,19 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use ahash::RandomState;
-use billing::focus::mapping::{self, Object};
+use billing::focus::mapping::Object;
 
 use super::columns::TextColumn;
 use super::error::{CellProblem, Fault};
-use super::rows::Row;
+use super::header::Header;
+use super::row::Row;
 
 /// The most bytes that the remembered objects of one column may take before they are forgotten.
 const MEMORY: usize = 4 << 20;
 
 /// The source columns of one object, and what they made lately.
 pub(super) struct ObjectColumn {
-    /// Each column's place, and its key as JSON with the colon: `"team":`.
-    members: Vec<(usize, Vec<u8>)>,
+    members: Vec<Member>,
     /// Set where the columns stand side by side: rows that are the same from the first to the last make the same object.
     span: Option<(usize, usize)>,
     known: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
@@ -23,23 +23,47 @@ pub(super) struct ObjectColumn {
     scratch: Vec<u8>,
 }
 
+/// What an object is made of.
+enum Member {
+    /// The column at this place, under this key as JSON with its colon: `"team":`.
+    Cell(usize, Vec<u8>),
+    /// The map at this place, which comes as an object already.
+    Map(usize),
+}
+
+impl Member {
+    fn place(&self) -> usize {
+        match self {
+            Self::Cell(place, _) | Self::Map(place) => *place,
+        }
+    }
+}
+
 impl ObjectColumn {
     /// The members of `object` among these columns; `None` where it has none.
-    pub(super) fn new(object: Object, header: &[String]) -> Option<Self> {
+    pub(super) fn new(object: Object, header: &Header) -> Option<Self> {
         let mut keys = HashSet::new();
         let mut members = Vec::new();
-        for (place, column) in header.iter().enumerate().filter(|(_, column)| !mapping::reads(column)) {
+        for (place, column) in header.names().iter().enumerate() {
+            if let Some(map) = header.map_at(place) {
+                if Object::of(&format!("{}/", map.category)).0 == object {
+                    members.push(Member::Map(place));
+                }
+                continue;
+            }
             let (its, key) = Object::of(column);
-            if its == object {
+            if its == object && !header.family().reads(column) {
                 // Two columns may come down to one key (`user:team` and `team`); the second keeps its whole name.
                 let key = if keys.insert(key) { key } else { column };
-                members.push((place, [json(key), b":".to_vec()].concat()));
+                members.push(Member::Cell(place, [json(key), b":".to_vec()].concat()));
             }
         }
-        let (first, last) = (members.first()?.0, members.last()?.0);
+        let (first, last) = (members.first()?.place(), members.last()?.place());
         let category = |column: &String| column.split_once('/').map(|(category, _)| category.to_owned());
+        let names = &header.names()[first..=last];
         let side_by_side = object != Object::Other
-            && header[first..=last].iter().all(|column| category(column) == category(&header[first]));
+            && members.iter().all(|member| matches!(member, Member::Cell(..)))
+            && names.iter().all(|column| category(column) == category(&names[0]));
         Some(Self {
             members,
             span: side_by_side.then_some((first, last)),
@@ -50,14 +74,13 @@ impl ObjectColumn {
     }
 
     /// Appends the row's object, null where all of its cells are empty.
-    pub(super) fn fill(&mut self, row: &Row<'_>, out: &mut TextColumn) -> Result<(), Fault> {
-        let Some((first, last)) = self.span else {
+    pub(super) fn fill(&mut self, row: &impl Row, out: &mut TextColumn) -> Result<(), Fault> {
+        // As the file has it: cells that differ only in their quotes are built twice, and come out the same.
+        let Some(span) = self.span.and_then(|(first, last)| row.span(first, last)) else {
             self.build(row)?;
             out.push_or_null(&self.scratch);
             return Ok(());
         };
-        // As the file has it: cells that differ only in their quotes are built twice, and come out the same.
-        let span = row.span(first, last);
         if let Some(known) = self.known.get(span) {
             out.push_or_null(known);
             return Ok(());
@@ -73,20 +96,25 @@ impl ObjectColumn {
         Ok(())
     }
 
-    fn build(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+    fn build(&mut self, row: &impl Row) -> Result<(), Fault> {
         self.scratch.clear();
-        for (place, key) in &self.members {
-            if row.raw(*place).is_empty() {
+        for member in &self.members {
+            if row.is_blank(member.place()) {
                 continue;
             }
-            let cell = row.cell(*place);
-            let text = str::from_utf8(&cell).map_err(|_| Fault::new(*place, CellProblem::NotUtf8))?;
+            let cell = row.cell(member.place());
+            let text = str::from_utf8(&cell).map_err(|_| Fault::new(member.place(), CellProblem::NotUtf8))?;
             if text.is_empty() {
                 continue;
             }
             self.scratch.push(if self.scratch.is_empty() { b'{' } else { b',' });
-            self.scratch.extend_from_slice(key);
-            append_json(&mut self.scratch, text);
+            match member {
+                Member::Cell(_, key) => {
+                    self.scratch.extend_from_slice(key);
+                    append_json(&mut self.scratch, text);
+                }
+                Member::Map(_) => self.scratch.extend_from_slice(text[1..text.len() - 1].as_bytes()),
+            }
         }
         if !self.scratch.is_empty() {
             self.scratch.push(b'}');
@@ -95,18 +123,22 @@ impl ObjectColumn {
     }
 }
 
-/// The source columns that only `x_Other` takes.
-pub(super) fn unmapped(header: &[String]) -> impl Iterator<Item = &String> {
-    header.iter().filter(|column| !mapping::reads(column) && Object::of(column).0 == Object::Other)
+/// The source columns that only `x_Other` takes, as the file spells them.
+pub(super) fn unmapped(header: &Header) -> impl Iterator<Item = &String> {
+    let columns = header.names().iter().zip(header.spelled()).enumerate();
+    columns.filter_map(|(place, (name, spelled))| {
+        let other = Object::of(name).0 == Object::Other && header.map_at(place).is_none();
+        (other && !header.family().reads(name)).then_some(spelled)
+    })
 }
 
-fn json(text: &str) -> Vec<u8> {
+pub(super) fn json(text: &str) -> Vec<u8> {
     let mut json = Vec::with_capacity(text.len() + 2);
     append_json(&mut json, text);
     json
 }
 
-fn append_json(out: &mut Vec<u8>, text: &str) {
+pub(super) fn append_json(out: &mut Vec<u8>, text: &str) {
     let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
     if plain {
         out.push(b'"');
@@ -121,14 +153,16 @@ fn append_json(out: &mut Vec<u8>, text: &str) {
 mod tests {
     use arrow::array::AsArray;
 
-    use super::super::rows::Rows;
+    use super::super::csv::CsvRows;
+    use super::super::row::Rows;
     use super::super::unpack::Marks;
     use super::*;
 
     #[track_caller]
     fn check(object: Object, text: &str, expect: &[Option<&str>]) {
-        let (header, mut rows) = Rows::open(text.as_bytes(), Marks::default()).unwrap();
-        let header: Vec<_> = header.into_iter().map(|name| String::from_utf8(name).unwrap()).collect();
+        let (header, mut rows) = CsvRows::open(text.as_bytes(), Marks::default()).unwrap();
+        let header = header.into_iter().map(|name| String::from_utf8(name).unwrap()).collect();
+        let header = Header::of(header).unwrap();
         let mut column = ObjectColumn::new(object, &header).unwrap();
         let mut out = TextColumn::new();
         while let Some(row) = rows.next().unwrap() {

@@ -2,21 +2,26 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use billing::focus::line_item_type::UNKNOWN;
-use billing::focus::mapping::{CURRENCY, LINE_ITEM_TYPE};
+use billing::focus::mapping::LINE_ITEM_TYPE;
+use billing::formats::{Format, Packing};
 
 use super::charge::{Charge, ChargePlan};
 use super::columns::BATCH_ROWS;
+use super::csv::CsvRows;
 use super::error::{Fault, IngestError};
 use super::fill::Filler;
 use super::header::Header;
+use super::maps::MappedRows;
 use super::objects;
+use super::parquet;
 use super::plan::{self, Delivered};
-use super::rows::{Row, RowError, Rows};
+use super::row::{Row, RowError, Rows};
 use super::sums::{PartTotals, RunningSums};
-use super::unpack::{Marks, ROW_LIMIT, Unpacked, unpack};
+use super::unpack::{self, Marks, ROW_LIMIT};
 use crate::schema::charges_schema;
 
 /// A batch ends when its rows had this many bytes, however few they are: memory does not grow with the length of rows.
@@ -25,39 +30,82 @@ const BATCH_BYTES: usize = 64 << 20;
 /// What takes the batches.
 pub(super) type Sink<'s> = dyn FnMut(RecordBatch) -> Result<(), IngestError> + 's;
 
-/// Reads the file `file` to its end.
-pub(super) fn read(
-    file: &str,
-    delivered: &Delivered,
-    packed: impl Read,
-    sink: &mut Sink<'_>,
-) -> Result<PartTotals, IngestError> {
+/// One file to be read.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    /// Its name, for errors.
+    pub(super) file: &'a str,
+    /// What the delivery says of it.
+    pub(super) delivered: &'a Delivered,
+    /// A folder on disk for what can't be read as a stream.
+    pub(super) scratch: &'a Path,
+}
+
+/// Reads the file to its end. What it is packed in, its first bytes say; which columns it has, its header.
+pub(super) fn read(source: Source<'_>, packed: impl Read, sink: &mut Sink<'_>) -> Result<PartTotals, IngestError> {
     let marks = Marks::default();
+    let file = source.file;
     let unpack_error = |error: std::io::Error| IngestError::Unpack { file: file.to_owned(), reason: error.to_string() };
-    let text = match unpack(packed, &marks).map_err(unpack_error)? {
-        Unpacked::Text(text) => text,
-        Unpacked::Empty => return Ok(PartTotals::default()),
-        Unpacked::NotGzip => return Err(IngestError::NotGzip { file: file.to_owned() }),
+    let (start, packed) = unpack::open(packed, &marks).map_err(unpack_error)?;
+    if start.is_empty() {
+        // No bytes at all: AWS empties the files that an overwritten report no longer needs.
+        return Ok(PartTotals::default());
+    }
+    let Some(format) = Format::of_bytes(&start) else {
+        return Err(IngestError::UnknownFormat { file: file.to_owned() });
     };
-    let (cells, mut rows) = Rows::open(text, marks.clone()).map_err(|error| row_error(file, 0, (error, 0)))?;
-    let mut totals = if cells.is_empty() {
-        PartTotals::default()
-    } else {
-        let header = Header::read(file, cells)?;
-        let part = Part::new(file, header, delivered);
-        part.read(&mut rows, sink)?
+    let mut totals = match format.packing {
+        Packing::GzipCsv => read_text(source, (unpack::gzipped(packed, &marks), &marks), sink)?,
+        Packing::ZipCsv => read_text(source, (unpack::zipped(packed, &marks).map_err(unpack_error)?, &marks), sink)?,
+        Packing::Parquet => {
+            let (header, mut rows) = parquet::open(file, packed, source.scratch, &marks)?;
+            Part::new(file, header, source.delivered).read(&mut rows, sink)?
+        }
     };
     totals.bytes_packed = marks.packed.get();
     totals.bytes_unpacked = marks.unpacked.get();
     Ok(totals)
 }
 
-fn row_error(file: &str, row: u64, (error, expected): (RowError, usize)) -> IngestError {
+/// Reads comma-separated text.
+fn read_text(
+    source: Source<'_>,
+    (text, marks): (impl Read, &Marks),
+    sink: &mut Sink<'_>,
+) -> Result<PartTotals, IngestError> {
+    let file = source.file;
+    let (cells, mut rows) = CsvRows::open(text, marks.clone()).map_err(|error| row_error(file, 0, (error, &[])))?;
+    if cells.is_empty() {
+        return Ok(PartTotals::default());
+    }
+    let header = Header::read(file, cells)?;
+    // Only what needs it goes the longer way.
+    if MappedRows::<&[u8]>::are_needed(&header) {
+        let mut rows = MappedRows::new(rows, &header);
+        Part::new(file, header, source.delivered).read(&mut rows, sink)
+    } else {
+        Part::new(file, header, source.delivered).read(&mut rows, sink)
+    }
+}
+
+fn row_error(file: &str, row: u64, (error, columns): (RowError, &[String])) -> IngestError {
     let file = file.to_owned();
     match error {
         RowError::Read(reason) => IngestError::Unpack { file, reason },
-        RowError::CellCount(found) => IngestError::CellCount { file, row, found, expected },
+        RowError::CellCount(found) => IngestError::CellCount { file, row, found, expected: columns.len() },
         RowError::TooLong => IngestError::RowTooLong { file, row, limit: ROW_LIMIT },
+        RowError::ColumnType(column, data_type) => IngestError::ColumnType { file, column, data_type },
+        RowError::Cell(place, value, problem) => {
+            IngestError::Cell { file, row, column: columns[place].clone(), value: shortened(value), problem }
+        }
+    }
+}
+
+/// A cell, cut short where it is long.
+fn shortened(value: String) -> String {
+    match value.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value,
     }
 }
 
@@ -86,7 +134,7 @@ impl<'f> Part<'f> {
             sums: RunningSums::new(&header),
             unknown_types: BTreeSet::new(),
             currencies: HashSet::new(),
-            currency: header.place(CURRENCY),
+            currency: header.place(header.family().currency),
             header,
             row: 0,
             charges_added: 0,
@@ -95,11 +143,12 @@ impl<'f> Part<'f> {
         }
     }
 
-    fn read(mut self, rows: &mut Rows<impl Read>, sink: &mut Sink<'_>) -> Result<PartTotals, IngestError> {
+    fn read(mut self, rows: &mut impl Rows, sink: &mut Sink<'_>) -> Result<PartTotals, IngestError> {
         loop {
             self.row += 1;
-            let width = self.header.names().len();
-            let Some(row) = rows.next().map_err(|error| row_error(self.file, self.row, (error, width)))? else { break };
+            let next = rows.next();
+            let wrong = |error| row_error(self.file, self.row, (error, self.header.spelled()));
+            let Some(row) = next.map_err(wrong)? else { break };
             self.take(&row).map_err(|fault| self.cell_error(&row, fault))?;
             // A row may make two charges.
             if self.batch_rows + 1 >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
@@ -114,13 +163,13 @@ impl<'f> Part<'f> {
         Ok(PartTotals {
             sums,
             unknown_line_item_types: self.unknown_types,
-            unmapped_columns: objects::unmapped(self.header.names()).cloned().collect(),
+            unmapped_columns: objects::unmapped(&self.header).cloned().collect(),
             currencies: self.currencies.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
             ..PartTotals::default()
         })
     }
 
-    fn take(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+    fn take(&mut self, row: &impl Row) -> Result<(), Fault> {
         let (stated, added) = self.charges.charges(row)?;
         self.fill(row, &stated)?;
         if let Some(added) = added {
@@ -134,13 +183,13 @@ impl<'f> Part<'f> {
         Ok(())
     }
 
-    fn fill(&mut self, row: &Row<'_>, charge: &Charge) -> Result<(), Fault> {
+    fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
         self.batch_rows += 1;
         self.fillers.iter_mut().try_for_each(|filler| filler.fill(row, charge))
     }
 
     /// Remembers what is told of the file as a whole.
-    fn note(&mut self, row: &Row<'_>, charge: &Charge) {
+    fn note(&mut self, row: &impl Row, charge: &Charge) {
         if charge.rule.name == UNKNOWN.name {
             let name = row.cell(self.header.place(LINE_ITEM_TYPE).unwrap_or_default());
             self.unknown_types.insert(String::from_utf8_lossy(&name).into_owned());
@@ -162,17 +211,13 @@ impl<'f> Part<'f> {
             .map_err(|error| IngestError::Charges { file: self.file.to_owned(), reason: error.to_string() })
     }
 
-    fn cell_error(&self, row: &Row<'_>, fault: Fault) -> IngestError {
+    fn cell_error(&self, row: &impl Row, fault: Fault) -> IngestError {
         let value = String::from_utf8_lossy(&row.cell(fault.column)).into_owned();
-        let value = match value.char_indices().nth(60) {
-            Some((end, _)) => format!("{}…", &value[..end]),
-            None => value,
-        };
         IngestError::Cell {
             file: self.file.to_owned(),
             row: self.row,
-            column: self.header.names()[fault.column].clone(),
-            value,
+            column: self.header.spelled()[fault.column].clone(),
+            value: shortened(value),
             problem: fault.problem,
         }
     }

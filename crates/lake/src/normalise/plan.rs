@@ -2,11 +2,10 @@
 
 use billing::focus::columns::{self, ColumnType};
 use billing::focus::mapping::{
-    Absent, CURRENCY, CommitmentFact, LineItemFact, MAPPINGS, Mapping, Object, PERIOD_START, PRODUCT_CODE,
-    PRODUCT_NAME, RESERVATION, SAVINGS_PLAN, UNIT, USAGE_AMOUNT, USAGE_TYPE, Value,
+    Absent, CURRENCY, CommitmentFact, LineItemFact, Mapping, Object, PRODUCT_CODE, PRODUCT_NAME, RESERVATION,
+    SAVINGS_PLAN, UNIT, USAGE_AMOUNT, USAGE_TYPE, Value,
 };
 
-use super::charge;
 use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn};
 use super::fill::{CommitmentColumn, Filler, OnAdded, Otherwise, ReadAmount, ServiceColumn, Time};
 use super::header::Header;
@@ -27,7 +26,8 @@ pub(super) struct Delivered {
 /// The fillers of all of the lake's columns, in their order.
 pub(super) fn fillers(header: &Header, delivered: &Delivered) -> Vec<Filler> {
     let planner = Planner { header, delivered };
-    MAPPINGS.iter().zip(columns::all()).map(|(mapping, column)| planner.filler(mapping, column.column_type)).collect()
+    let mappings = header.family().mappings.iter().zip(columns::all());
+    mappings.map(|(mapping, column)| planner.filler(mapping, column.column_type)).collect()
 }
 
 struct Planner<'a> {
@@ -64,6 +64,7 @@ impl Planner<'_> {
         let otherwise = match mapping.absent {
             Absent::Text(text) => Otherwise::Text(text.to_owned()),
             Absent::Payer => Otherwise::Text(self.delivered.payer.clone()),
+            Absent::OtherOf(category) => Otherwise::OtherOf(self.header.place(category)),
             Absent::Refused => Otherwise::Refused(from.first().copied().unwrap_or_default()),
             Absent::Null | Absent::MonthStart | Absent::MonthEnd => Otherwise::Null,
         };
@@ -75,7 +76,11 @@ impl Planner<'_> {
     }
 
     fn amount(&self, columns: &[&str], mapping: &Mapping) -> Filler {
-        let read: ReadAmount = if mapping.words.is_empty() { charge::first } else { charge::first_or_word };
+        let read = match mapping.absent {
+            Absent::Refused => ReadAmount::Needed,
+            _ if mapping.words.is_empty() => ReadAmount::Number,
+            _ => ReadAmount::NumberOrWord,
+        };
         match self.header.places(columns) {
             from if from.is_empty() => Filler::Null(data_type(ColumnType::Decimal)),
             from => Filler::Amount { from, read, out: AmountColumn::new() },
@@ -88,7 +93,7 @@ impl Planner<'_> {
             Absent::MonthEnd => Some(self.delivered.end),
             _ => None,
         };
-        let only = columns.contains(&PERIOD_START).then_some(self.delivered.start);
+        let only = (mapping.absent == Absent::MonthStart).then_some(self.delivered.start);
         let time = Time { otherwise, only, last: (Vec::new(), 0) };
         Filler::Time { from: self.header.places(columns).first().copied(), time, out: TimeColumn::new() }
     }
@@ -116,7 +121,7 @@ impl Planner<'_> {
     fn object(&self, object: Object) -> Filler {
         // What no column takes is said once, on the line itself.
         let added = if object == Object::Other { OnAdded::LeftOut } else { OnAdded::Repeated };
-        match ObjectColumn::new(object, self.header.names()) {
+        match ObjectColumn::new(object, self.header) {
             Some(object) => Filler::Object { object, added, out: TextColumn::new() },
             None => Filler::Null(data_type(ColumnType::Json)),
         }

@@ -3,19 +3,19 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ahash::RandomState;
-use billing::focus::mapping::{INVOICE, LINE_ITEM_TYPE, UNBLENDED_COST, USAGE_ACCOUNT};
 use billing::money::Amount;
+use billing::receipt::ComparedCost;
 use billing::reconcile::{SourceSum, SourceSums, SumKey, SumOverflow};
 
 use super::charge::Charge;
-use super::error::{CellProblem, Fault};
+use super::error::{CellProblem, Fault, IngestError};
 use super::header::Header;
-use super::rows::Row;
+use super::row::Row;
 
 /// What was read of one file, or of several together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PartTotals {
-    /// Rows, charges added, and unblended cost by line item type, usage account and invoice.
+    /// Rows, charges added, and cost by line item type, usage account and invoice.
     pub sums: SourceSums,
     /// Bytes read, packed.
     pub bytes_packed: u64,
@@ -31,20 +31,25 @@ pub struct PartTotals {
 
 impl PartTotals {
     /// Adds what another file of the same delivery says.
-    pub fn merge(&mut self, other: PartTotals) -> Result<(), SumOverflow> {
+    pub fn merge(&mut self, other: PartTotals) -> Result<(), IngestError> {
+        let have_rows = self.sums.rows > 0 && other.sums.rows > 0;
+        if have_rows && self.sums.compared != other.sums.compared {
+            return Err(IngestError::Mixed);
+        }
         self.bytes_packed += other.bytes_packed;
         self.bytes_unpacked += other.bytes_unpacked;
         self.unknown_line_item_types.extend(other.unknown_line_item_types);
         self.unmapped_columns.extend(other.unmapped_columns);
         self.currencies.extend(other.currencies);
-        self.sums.merge(other.sums)
+        Ok(self.sums.merge(other.sums)?)
     }
 }
 
 /// The sums of one file on their way, by the bytes of their key: rows come in any order, and most keys many times.
 pub(super) struct RunningSums {
+    compared: ComparedCost,
     places: [Option<usize>; 3],
-    unblended: usize,
+    cost: usize,
     by_key: HashMap<Vec<u8>, SourceSum, RandomState>,
     key: Vec<u8>,
 }
@@ -54,16 +59,18 @@ const SEPARATOR: u8 = 0;
 
 impl RunningSums {
     pub(super) fn new(header: &Header) -> Self {
+        let family = header.family();
         Self {
-            places: [LINE_ITEM_TYPE, USAGE_ACCOUNT, INVOICE].map(|column| header.place(column)),
-            unblended: header.place(UNBLENDED_COST).unwrap_or_default(),
+            compared: family.compared,
+            places: family.sum_key.map(|column| header.place(column)),
+            cost: header.place(family.cost).unwrap_or_default(),
             by_key: HashMap::default(),
             key: Vec::new(),
         }
     }
 
     /// Counts a row; the cost of a split cost allocation row does not count, for another row carries it.
-    pub(super) fn add(&mut self, row: &Row<'_>, charge: &Charge) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
         self.key.clear();
         for place in self.places {
             if let Some(place) = place {
@@ -78,15 +85,15 @@ impl RunningSums {
         };
         sum.rows += 1;
         if !charge.split {
-            let sum_of = sum.unblended.checked_add(charge.unblended.unwrap_or(Amount::ZERO));
-            sum.unblended = sum_of.ok_or(Fault::new(self.unblended, CellProblem::Overflow))?;
+            let sum_of = sum.cost.checked_add(charge.compared.unwrap_or(Amount::ZERO));
+            sum.cost = sum_of.ok_or(Fault::new(self.cost, CellProblem::Overflow))?;
         }
         Ok(())
     }
 
     /// The sums by the words of their keys.
     pub(super) fn finish(self) -> Result<SourceSums, SumOverflow> {
-        let mut sums = SourceSums::default();
+        let mut sums = SourceSums { compared: self.compared, ..SourceSums::default() };
         for (key, sum) in self.by_key {
             let mut parts = key.split(|byte| *byte == SEPARATOR).map(|part| String::from_utf8_lossy(part).into_owned());
             let mut part = || parts.next().unwrap_or_default();

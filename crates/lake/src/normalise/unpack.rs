@@ -1,18 +1,19 @@
 //! Unpacking: a packed file as a stream of text, with nothing lost in silence and memory that does not grow with a row.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::rc::Rc;
 
+use billing::formats::MAGIC_BYTES;
 use flate2::bufread::MultiGzDecoder;
+
+use super::zip::ZippedFile;
 
 /// The most bytes that one row may have. The longest real ones, with hundreds of tags, have some ten thousand.
 pub(super) const ROW_LIMIT: u64 = 16 << 20;
 
 /// How much of the packed file is held at once.
 const PACKED_BUFFER: usize = 128 << 10;
-
-const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// How far a file has been read. The reader above moves `parsed` on; unpacking stops when it falls too far behind.
 #[derive(Debug, Default, Clone)]
@@ -25,39 +26,35 @@ pub(super) struct Marks {
     pub(super) parsed: Rc<Cell<u64>>,
 }
 
-/// What a packed file turns out to be.
-pub(super) enum Unpacked<R: Read> {
-    /// Text, perhaps none.
-    Text(Box<Text<R>>),
-    /// No bytes at all: AWS empties the files that an overwritten report no longer needs.
-    Empty,
-    /// Something that is not gzip.
-    NotGzip,
-}
+/// A packed file, from its first byte on.
+pub(super) type Packed<R> = Chain<Cursor<Vec<u8>>, BufReader<Counted<R>>>;
 
-/// Begins to unpack.
-pub(super) fn unpack<R: Read>(packed: R, marks: &Marks) -> io::Result<Unpacked<R>> {
+/// Looks at the first bytes of a file: which they are, and the file as if they had not been read.
+pub(super) fn open<R: Read>(packed: R, marks: &Marks) -> io::Result<(Vec<u8>, Packed<R>)> {
     let packed = Counted { inner: packed, count: Rc::clone(&marks.packed) };
     let mut packed = BufReader::with_capacity(PACKED_BUFFER, packed);
-    let start = packed.fill_buf()?;
-    // One byte can't be judged yet; the decompressor will say that the file is cut off.
-    let known = start.len().min(MAGIC.len());
-    if start.is_empty() {
-        Ok(Unpacked::Empty)
-    } else if start[..known] == MAGIC[..known] {
-        Ok(Unpacked::Text(Box::new(Text { inner: MultiGzDecoder::new(packed), marks: marks.clone() })))
-    } else {
-        Ok(Unpacked::NotGzip)
-    }
+    let mut start = Vec::with_capacity(MAGIC_BYTES);
+    packed.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut start)?;
+    Ok((start.clone(), Cursor::new(start).chain(packed)))
 }
 
-/// The unpacked text. *Invariant:* it ends only where the packed file ends, at the end of a gzip member.
-pub(super) struct Text<R: Read> {
-    inner: MultiGzDecoder<BufReader<Counted<R>>>,
+/// The text of a file packed with gzip. It ends only where the packed file ends, at the end of a gzip member.
+pub(super) fn gzipped<R: Read>(packed: Packed<R>, marks: &Marks) -> Text<MultiGzDecoder<Packed<R>>> {
+    Text { inner: MultiGzDecoder::new(packed), marks: marks.clone() }
+}
+
+/// The text of the one file in a zip archive.
+pub(super) fn zipped<R: Read>(packed: Packed<R>, marks: &Marks) -> io::Result<Text<ZippedFile<Packed<R>>>> {
+    Ok(Text { inner: ZippedFile::open(packed)?, marks: marks.clone() })
+}
+
+/// The unpacked text.
+pub(super) struct Text<D> {
+    inner: D,
     marks: Marks,
 }
 
-impl<R: Read> Read for Text<R> {
+impl<D: Read> Read for Text<D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.marks.unpacked.get() - self.marks.parsed.get() > ROW_LIMIT {
             return Err(io::Error::other(RowTooLong));
@@ -78,7 +75,8 @@ pub(super) fn is_row_too_long(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<RowTooLong>)
 }
 
-struct Counted<R> {
+/// Counts what is read.
+pub(super) struct Counted<R> {
     inner: R,
     count: Rc<Cell<u64>>,
 }
@@ -109,11 +107,11 @@ mod tests {
     fn read(packed: &[u8]) -> io::Result<String> {
         let marks = Marks::default();
         let mut text = String::new();
-        match unpack(packed, &marks)? {
-            Unpacked::Text(mut unpacked) => unpacked.read_to_string(&mut text)?,
-            Unpacked::Empty => 0,
-            Unpacked::NotGzip => return Err(io::Error::other("not gzip")),
-        };
+        let (start, packed_again) = open(packed, &marks)?;
+        assert_eq!(start, packed[..packed.len().min(MAGIC_BYTES)]);
+        if !start.is_empty() {
+            gzipped(packed_again, &marks).read_to_string(&mut text)?;
+        }
         assert_eq!(marks.packed.get(), packed.len() as u64);
         assert_eq!(marks.unpacked.get(), text.len() as u64);
         Ok(text)
@@ -150,7 +148,7 @@ mod tests {
     fn a_row_without_end_is_stopped() {
         let marks = Marks::default();
         let packed = gzip(&"x".repeat(20 << 20));
-        let Unpacked::Text(mut text) = unpack(packed.as_slice(), &marks).unwrap() else { panic!("text") };
+        let mut text = gzipped(open(packed.as_slice(), &marks).unwrap().1, &marks);
         let error = io::copy(&mut text, &mut io::sink()).unwrap_err();
         assert!(is_row_too_long(&error), "{error}");
     }

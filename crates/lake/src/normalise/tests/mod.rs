@@ -1,6 +1,7 @@
 //! What normalising makes of whole files: a kit, and the cases by topic.
 
 mod columns;
+mod formats;
 mod hostile;
 mod money;
 
@@ -55,7 +56,7 @@ struct Read {
 
 fn read_packed(packed: &[u8]) -> Result<Read, IngestError> {
     let mut batches = Vec::new();
-    let totals = Normaliser::new(&head()).read_part(&part(), packed, &mut |batch| {
+    let totals = Normaliser::new(&head(), std::env::temp_dir()).read_part(&part(), packed, &mut |batch| {
         batches.push(batch);
         Ok(())
     })?;

@@ -7,30 +7,20 @@ use std::io::Read;
 use simd_csv::{ErrorKind, ZeroCopyByteRecord, ZeroCopyReader, ZeroCopyReaderBuilder};
 
 use super::error::{CellProblem, Fault};
+use super::row::{Row, RowError, Rows};
 use super::unpack::{Marks, is_row_too_long};
 
 /// How much text is looked at at once.
 const TEXT_BUFFER: usize = 256 << 10;
 
-/// Why there is no next row.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum RowError {
-    /// The text below can't be read.
-    Read(String),
-    /// The row has this many cells instead of the header's.
-    CellCount(usize),
-    /// The row is too long.
-    TooLong,
-}
-
 /// The rows of a file, in order. A blank line is no row.
-pub(super) struct Rows<R> {
+pub(super) struct CsvRows<R> {
     reader: ZeroCopyReader<R>,
     width: usize,
     marks: Marks,
 }
 
-impl<R: Read> Rows<R> {
+impl<R: Read> CsvRows<R> {
     /// Reads the header: its cells, none where there is no text at all.
     pub(super) fn open(text: R, marks: Marks) -> Result<(Vec<Vec<u8>>, Self), RowError> {
         let mut builder = ZeroCopyReaderBuilder::with_capacity(TEXT_BUFFER);
@@ -39,20 +29,26 @@ impl<R: Read> Rows<R> {
         let header = match reader.read_byte_record().map_err(read_error)? {
             None => Vec::new(),
             Some(record) => {
-                let row = Row::new(record);
+                let row = CsvRow::new(record);
                 (0..row.len()).map(|column| row.cell(column).into_owned()).collect()
             }
         };
         let width = header.len();
         Ok((header, Self { reader, width, marks }))
     }
+}
 
-    /// The next row, `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, RowError> {
+impl<R: Read> Rows for CsvRows<R> {
+    type Row<'a>
+        = CsvRow<'a>
+    where
+        Self: 'a;
+
+    fn next(&mut self) -> Result<Option<CsvRow<'_>>, RowError> {
         self.marks.parsed.set(self.reader.position());
         match self.reader.read_byte_record().map_err(read_error)? {
             Some(record) if record.len() != self.width => Err(RowError::CellCount(record.len())),
-            record => Ok(record.map(Row::new)),
+            record => Ok(record.map(CsvRow::new)),
         }
     }
 }
@@ -66,13 +62,13 @@ fn read_error(error: simd_csv::Error) -> RowError {
 }
 
 /// One row, still as the file has it.
-pub(super) struct Row<'a> {
+pub(super) struct CsvRow<'a> {
     record: ZeroCopyByteRecord<'a>,
     /// A column found to be quoted wrong; told once a row instead of with each cell, because cells are the hot path.
     misquoted: Cell<Option<usize>>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> CsvRow<'a> {
     fn new(record: ZeroCopyByteRecord<'a>) -> Self {
         Self { record, misquoted: Cell::new(None) }
     }
@@ -82,50 +78,10 @@ impl<'a> Row<'a> {
         self.record.len()
     }
 
-    /// The cell's text without its quotes; empty past the last one.
-    #[inline]
-    pub(super) fn cell(&self, column: usize) -> Cow<'_, [u8]> {
-        let raw = self.raw(column);
-        if raw.first() == Some(&b'"') { self.quoted(raw, column) } else { Cow::Borrowed(raw) }
-    }
-
     /// The cell as the file has it, quotes and all; good for telling whether it is empty or the same as another.
     #[inline]
     pub(super) fn raw(&self, column: usize) -> &[u8] {
         self.record.get(column).unwrap_or_default()
-    }
-
-    /// Everything from one cell to another, both included, as the file has it.
-    pub(super) fn span(&self, first: usize, last: usize) -> &[u8] {
-        let whole = self.record.as_slice();
-        let place = |cell: &[u8]| cell.as_ptr().addr() - whole.as_ptr().addr();
-        let end = self.raw(last);
-        &whole[place(self.raw(first))..place(end) + end.len()]
-    }
-
-    /// The size of the row in bytes.
-    pub(super) fn size(&self) -> usize {
-        self.record.as_slice().len()
-    }
-
-    /// Whether all of it is text, and all cells looked at so far were quoted right.
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        // A quote that is opened within a last cell and never closed swallows the rest of the file, and the count of cells
-        // is right all the same. Anywhere else it makes the count wrong.
-        let last = self.len() - 1;
-        let raw = self.raw(last);
-        let odd = raw.iter().fold(false, |odd, byte| odd != (*byte == b'"'));
-        if odd && !raw.starts_with(b"\"") {
-            return Err(Fault::new(last, CellProblem::Quoting));
-        }
-        if let Some(column) = self.misquoted.get() {
-            return Err(Fault::new(column, CellProblem::Quoting));
-        }
-        if str::from_utf8(self.record.as_slice()).is_ok() {
-            return Ok(());
-        }
-        let wrong = (0..self.len()).find(|column| str::from_utf8(self.raw(*column)).is_err());
-        Err(Fault::new(wrong.unwrap_or(0), CellProblem::NotUtf8))
     }
 
     fn quoted<'r>(&self, raw: &'r [u8], column: usize) -> Cow<'r, [u8]> {
@@ -150,6 +106,51 @@ impl<'a> Row<'a> {
     }
 }
 
+impl Row for CsvRow<'_> {
+    /// Without its quotes.
+    #[inline]
+    fn cell(&self, column: usize) -> Cow<'_, [u8]> {
+        let raw = self.raw(column);
+        if raw.first() == Some(&b'"') { self.quoted(raw, column) } else { Cow::Borrowed(raw) }
+    }
+
+    #[inline]
+    fn is_blank(&self, column: usize) -> bool {
+        self.raw(column).is_empty()
+    }
+
+    fn span(&self, first: usize, last: usize) -> Option<&[u8]> {
+        let whole = self.record.as_slice();
+        let place = |cell: &[u8]| cell.as_ptr().addr() - whole.as_ptr().addr();
+        let end = self.raw(last);
+        Some(&whole[place(self.raw(first))..place(end) + end.len()])
+    }
+
+    #[inline]
+    fn size(&self) -> usize {
+        self.record.as_slice().len()
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        // A quote that is opened within a last cell and never closed swallows the rest of the file, and the count of cells
+        // is right all the same. Anywhere else it makes the count wrong.
+        let last = self.len() - 1;
+        let raw = self.raw(last);
+        let odd = raw.iter().fold(false, |odd, byte| odd != (*byte == b'"'));
+        if odd && !raw.starts_with(b"\"") {
+            return Err(Fault::new(last, CellProblem::Quoting));
+        }
+        if let Some(column) = self.misquoted.get() {
+            return Err(Fault::new(column, CellProblem::Quoting));
+        }
+        if str::from_utf8(self.record.as_slice()).is_ok() {
+            return Ok(());
+        }
+        let wrong = (0..self.len()).find(|column| str::from_utf8(self.raw(*column)).is_err());
+        Err(Fault::new(wrong.unwrap_or(0), CellProblem::NotUtf8))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +169,7 @@ mod tests {
 
     fn ours(text: &str, drip: usize) -> Result<Vec<Vec<Vec<u8>>>, String> {
         let (header, mut rows) =
-            Rows::open(Drip(text.as_bytes(), drip), Marks::default()).map_err(|error| format!("{error:?}"))?;
+            CsvRows::open(Drip(text.as_bytes(), drip), Marks::default()).map_err(|error| format!("{error:?}"))?;
         let mut all = vec![header];
         while let Some(row) = rows.next().map_err(|error| format!("{error:?}"))? {
             all.push((0..row.len()).map(|column| row.cell(column).into_owned()).collect());
@@ -238,17 +239,17 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_name_their_column() {
-        let (_, mut rows) = Rows::open(&b"a,b\n1,\xff\n"[..], Marks::default()).unwrap();
+        let (_, mut rows) = CsvRows::open(&b"a,b\n1,\xff\n"[..], Marks::default()).unwrap();
         let row = rows.next().unwrap().unwrap();
         assert_eq!(row.check(), Err(Fault::new(1, CellProblem::NotUtf8)));
     }
 
     #[test]
     fn a_span_is_what_the_file_has() {
-        let (_, mut rows) = Rows::open(&b"a,b,c,d\n1,\"x,\"\"y\",,4\n"[..], Marks::default()).unwrap();
+        let (_, mut rows) = CsvRows::open(&b"a,b,c,d\n1,\"x,\"\"y\",,4\n"[..], Marks::default()).unwrap();
         let row = rows.next().unwrap().unwrap();
-        assert_eq!(row.span(1, 2), b"\"x,\"\"y\",");
-        assert_eq!(row.span(0, 3), b"1,\"x,\"\"y\",,4");
-        assert_eq!(row.span(2, 2), b"");
+        assert_eq!(row.span(1, 2).unwrap(), b"\"x,\"\"y\",");
+        assert_eq!(row.span(0, 3).unwrap(), b"1,\"x,\"\"y\",,4");
+        assert_eq!(row.span(2, 2).unwrap(), b"");
     }
 }

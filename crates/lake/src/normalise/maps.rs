@@ -1,0 +1,298 @@
+//! Maps: one cell that holds many columns, taken apart into those that the rules name and an object of the rest.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::rc::Rc;
+
+use ahash::RandomState;
+use billing::focus::dialect::Dialect;
+use billing::focus::mapping::Object;
+use serde_json::{Map, Value};
+
+use super::csv::{CsvRow, CsvRows};
+use super::error::{CellProblem, Fault};
+use super::header::{Header, MapColumn};
+use super::objects::{append_json, json};
+use super::row::{Row, RowError, Rows};
+
+/// The most bytes that what is remembered of one column's maps may take before it is forgotten.
+const MEMORY: usize = 4 << 20;
+/// The most keys that are remembered.
+const KEYS: usize = 4096;
+
+/// What one map was taken apart into.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Apart {
+    /// The cells of the columns that the rules name, in the order of [`MapColumn::entries`].
+    pub(super) cells: Vec<Vec<u8>>,
+    /// All other entries as a JSON object; no text where there are none.
+    pub(super) rest: Vec<u8>,
+}
+
+/// Where an entry goes.
+enum Target {
+    Cell(usize),
+    /// Into the object, under this key as JSON with its colon.
+    Rest(Vec<u8>),
+}
+
+/// Takes the maps of one column apart.
+pub(super) struct MapReader {
+    dialect: Dialect,
+    map: MapColumn,
+    targets: HashMap<String, Target, RandomState>,
+    /// Keys of objects given out so far: two keys may come down to one.
+    taken: HashSet<String>,
+    pub(super) apart: Apart,
+}
+
+impl MapReader {
+    pub(super) fn new(dialect: Dialect, map: MapColumn) -> Self {
+        let cells = vec![Vec::new(); map.entries.len()];
+        let apart = Apart { cells, rest: Vec::new() };
+        Self { dialect, map, targets: HashMap::default(), taken: HashSet::new(), apart }
+    }
+
+    /// The next map begins.
+    pub(super) fn begin(&mut self) {
+        self.apart.cells.iter_mut().for_each(Vec::clear);
+        self.apart.rest.clear();
+    }
+
+    /// One entry of the map.
+    pub(super) fn entry(&mut self, key: &str, value: &str) {
+        if value.is_empty() {
+            return;
+        }
+        if !self.targets.contains_key(key) {
+            if self.targets.len() >= KEYS {
+                self.targets.clear();
+                self.taken.clear();
+            }
+            let target = self.target(key);
+            self.targets.insert(key.to_owned(), target);
+        }
+        match &self.targets[key] {
+            Target::Cell(at) => {
+                let cell = &mut self.apart.cells[*at];
+                cell.clear();
+                cell.extend_from_slice(value.as_bytes());
+            }
+            Target::Rest(key) => {
+                let rest = &mut self.apart.rest;
+                rest.push(if rest.is_empty() { b'{' } else { b',' });
+                rest.extend_from_slice(key);
+                append_json(rest, value);
+            }
+        }
+    }
+
+    /// The map is whole.
+    pub(super) fn end(&mut self) {
+        if !self.apart.rest.is_empty() {
+            self.apart.rest.push(b'}');
+        }
+    }
+
+    fn target(&mut self, key: &str) -> Target {
+        let column = self.dialect.entry(self.map.category, key);
+        if let Some(at) = self.map.entries.iter().position(|(entry, _)| *entry == column) {
+            return Target::Cell(at);
+        }
+        let (_, short) = Object::of(&column);
+        let key = if self.taken.insert(short.to_owned()) { short } else { key };
+        Target::Rest([json(key), b":".to_vec()].concat())
+    }
+}
+
+/// The rows of a text file whose header has maps, or whose dialect has a word for nothing.
+pub(super) struct MappedRows<R> {
+    rows: CsvRows<R>,
+    maps: Vec<TextMap>,
+    shape: Vec<Place>,
+    null_word: Option<&'static [u8]>,
+}
+
+/// Where the cell of a column is found.
+#[derive(Clone, Copy)]
+enum Place {
+    File,
+    Rest(usize),
+    Entry(usize, usize),
+}
+
+impl<R: Read> MappedRows<R> {
+    /// Whether files with this header need to be read so.
+    pub(super) fn are_needed(header: &Header) -> bool {
+        !header.maps().is_empty() || header.dialect().null_word().is_some()
+    }
+
+    pub(super) fn new(rows: CsvRows<R>, header: &Header) -> Self {
+        let mut shape = vec![Place::File; header.names().len()];
+        for (number, map) in header.maps().iter().enumerate() {
+            shape[map.place] = Place::Rest(number);
+            for (at, (_, place)) in map.entries.iter().enumerate() {
+                shape[*place] = Place::Entry(number, at);
+            }
+        }
+        let maps = header.maps().iter().map(|map| TextMap::new(header.dialect(), map)).collect();
+        Self { rows, maps, shape, null_word: header.dialect().null_word().map(str::as_bytes) }
+    }
+}
+
+impl<R: Read> Rows for MappedRows<R> {
+    type Row<'a>
+        = MappedRow<'a>
+    where
+        Self: 'a;
+
+    fn next(&mut self) -> Result<Option<MappedRow<'_>>, RowError> {
+        let Some(row) = self.rows.next()? else { return Ok(None) };
+        for map in &mut self.maps {
+            let cell = row.cell(map.place);
+            let cell = if self.null_word == Some(&*cell) { Cow::default() } else { cell };
+            let wrong = || RowError::Cell(map.place, String::from_utf8_lossy(&cell).into_owned(), CellProblem::Object);
+            map.current = map.known.apart(&cell).ok_or_else(wrong)?;
+        }
+        Ok(Some(MappedRow { row, maps: &self.maps, shape: &self.shape, null_word: self.null_word }))
+    }
+}
+
+/// One row of text with its maps taken apart.
+pub(super) struct MappedRow<'a> {
+    row: CsvRow<'a>,
+    maps: &'a [TextMap],
+    shape: &'a [Place],
+    null_word: Option<&'static [u8]>,
+}
+
+impl Row for MappedRow<'_> {
+    fn cell(&self, column: usize) -> Cow<'_, [u8]> {
+        match self.shape.get(column) {
+            Some(Place::Rest(map)) => Cow::Borrowed(&self.maps[*map].current.rest),
+            Some(Place::Entry(map, at)) => Cow::Borrowed(&self.maps[*map].current.cells[*at]),
+            Some(Place::File) | None if self.null_word == Some(self.row.raw(column)) => Cow::default(),
+            Some(Place::File) | None => self.row.cell(column),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.row.size()
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        self.row.check()
+    }
+}
+
+/// One column of maps as JSON text.
+struct TextMap {
+    place: usize,
+    known: Known,
+    current: Rc<Apart>,
+}
+
+impl TextMap {
+    fn new(dialect: Dialect, map: &MapColumn) -> Self {
+        let reader = MapReader::new(dialect, map.clone());
+        let known = Known { reader, by_text: HashMap::default(), bytes: 0 };
+        Self { place: map.place, known, current: Rc::default() }
+    }
+}
+
+/// Maps that were taken apart lately: most rows repeat one.
+struct Known {
+    reader: MapReader,
+    by_text: HashMap<Box<[u8]>, Rc<Apart>, RandomState>,
+    bytes: usize,
+}
+
+impl Known {
+    /// `None` where the text is no JSON object.
+    fn apart(&mut self, text: &[u8]) -> Option<Rc<Apart>> {
+        if let Some(known) = self.by_text.get(text) {
+            return Some(Rc::clone(known));
+        }
+        self.reader.begin();
+        if !text.is_empty() {
+            let entries: Map<String, Value> = serde_json::from_slice(text).ok()?;
+            for (key, value) in &entries {
+                match value {
+                    Value::Null => {}
+                    Value::String(text) => self.reader.entry(key, text),
+                    other => self.reader.entry(key, &other.to_string()),
+                }
+            }
+        }
+        self.reader.end();
+        let apart = Rc::new(self.reader.apart.clone());
+        // What is taken apart is about as long as the text, and its cells have some bytes each.
+        self.bytes += text.len() * 2 + apart.cells.len() * 32;
+        if self.bytes > MEMORY {
+            self.by_text.clear();
+            self.bytes = 0;
+        }
+        self.by_text.insert(text.into(), Rc::clone(&apart));
+        Some(apart)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::unpack::Marks;
+    use super::*;
+
+    fn rows(text: &str) -> (Header, MappedRows<&[u8]>) {
+        let (cells, rows) = CsvRows::open(text.as_bytes(), Marks::default()).unwrap();
+        let spelled = cells.into_iter().map(|cell| String::from_utf8(cell).unwrap()).collect();
+        let header = Header::of(spelled).unwrap();
+        let rows = MappedRows::new(rows, &header);
+        (header, rows)
+    }
+
+    fn cell(row: &MappedRow<'_>, place: usize) -> String {
+        String::from_utf8(row.cell(place).into_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_map_is_the_columns_that_the_rules_name_and_a_rest() {
+        let (header, mut rows) = rows(
+            "line_item_unblended_cost,product,resource_tags\n\
+             1,\"{\"\"product_name\"\":\"\"EC2\"\",\"\"vcpu\"\":2,\"\"clock_speed\"\":null,\"\"volume_type\"\":\"\"gp3\"\"}\",\"{\"\"user_team\"\":\"\"a \\\"\"b\\\"\"\"\",\"\"aws_created_by\"\":\"\"me\"\"}\"\n\
+             2,,{}\n",
+        );
+        let name = header.place("product/ProductName").unwrap();
+        let row = rows.next().unwrap().unwrap();
+        assert_eq!((cell(&row, 0), cell(&row, name)), ("1".into(), "EC2".into()));
+        assert_eq!(cell(&row, 1), r#"{"vcpu":"2","volumeType":"gp3"}"#);
+        assert_eq!(cell(&row, 2), r#"{"team":"a \"b\"","aws_created_by":"me"}"#);
+        let row = rows.next().unwrap().unwrap();
+        assert_eq!([name, 1, 2].map(|place| cell(&row, place)), ["", "", ""]);
+        assert!(rows.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn two_keys_that_come_down_to_one_keep_apart() {
+        let (_, mut rows) =
+            rows("line_item_unblended_cost,resource_tags\n1,\"{\"\"user_a\"\":\"\"1\"\",\"\"user:a\"\":\"\"2\"\"}\"\n");
+        let row = rows.next().unwrap().unwrap();
+        assert_eq!(cell(&row, 1), r#"{"a":"1","user:a":"2"}"#);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_by_its_column() {
+        for wrong in ["plain", "[]", "{\"\"a\"\":", "\"\"x\"\""] {
+            let text = format!("BilledCost,Tags\n1,\"{wrong}\"\n");
+            let (_, mut rows) = rows(&text);
+            assert!(matches!(rows.next(), Err(RowError::Cell(1, _, CellProblem::Object))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn null_is_a_word_for_nothing_in_focus_exports_only() {
+        let (_, mut rows) = rows("BilledCost,Tags,ResourceId,ResourceName\n1,NULL,NULL,\"NULL\"\n");
+        let row = rows.next().unwrap().unwrap();
+        assert_eq!([1, 2, 3].map(|place| cell(&row, place)), ["", "", "NULL"]);
+    }
+}

@@ -1,0 +1,53 @@
+//! What the mapping sees of a file: rows of cells, whatever they are packed in.
+
+use std::borrow::Cow;
+
+use super::error::{CellProblem, Fault};
+
+/// One row: cells by the place of their column, as text.
+pub(super) trait Row {
+    /// The cell's text; empty where it has none, and past the last one.
+    fn cell(&self, column: usize) -> Cow<'_, [u8]>;
+
+    /// Whether the cell is certainly empty. Quotes around nothing may pass.
+    fn is_blank(&self, column: usize) -> bool {
+        self.cell(column).is_empty()
+    }
+
+    /// Everything from one cell to another, both included, as the file has it; `None` where a file has no such thing.
+    fn span(&self, _first: usize, _last: usize) -> Option<&[u8]> {
+        None
+    }
+
+    /// The size of the row in bytes, about.
+    fn size(&self) -> usize;
+
+    /// Whether all of it is text, and all cells looked at so far were written right.
+    fn check(&self) -> Result<(), Fault>;
+}
+
+/// Why there is no next row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RowError {
+    /// The file can't be read any further.
+    Read(String),
+    /// The row has this many cells instead of the header's.
+    CellCount(usize),
+    /// The row is too long.
+    TooLong,
+    /// A column has a type that has no text: the column as the file spells it, and its type.
+    ColumnType(String, String),
+    /// A cell of the row can't be taken apart: its column's place, its text, and what is wrong.
+    Cell(usize, String, CellProblem),
+}
+
+/// The rows of a file, in order.
+pub(super) trait Rows {
+    /// A row, which lives until the next one is asked for.
+    type Row<'a>: Row
+    where
+        Self: 'a;
+
+    /// The next row, `None` at the end.
+    fn next(&mut self) -> Result<Option<Self::Row<'_>>, RowError>;
+}
