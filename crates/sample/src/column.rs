@@ -15,6 +15,12 @@ macro_rules! columns {
             pub(crate) fn category_and_name(self) -> (&'static str, &'static str) {
                 match self { $(Self::$column => ($category, $name),)* }
             }
+
+            /// As the header of a csv has it.
+            pub(crate) fn name(self) -> String {
+                let (category, name) = self.category_and_name();
+                format!("{category}/{name}")
+            }
         }
     };
 }

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::column::Col;
 use crate::error::SampleError;
+use crate::format::{Family, Format};
 use crate::month::Month;
 use crate::rng::Rng;
-use crate::spec::{Mode, Spec};
+use crate::spec::Spec;
+use crate::table;
 
 /// One delivery of one month.
 pub(crate) struct Delivery<'a> {
@@ -73,32 +75,69 @@ impl<'a> Delivery<'a> {
     }
 
     pub(crate) fn part_key(&self, number: u32) -> String {
-        format!("{}/{}-{number:05}.csv.gz", self.data_folder(), self.spec.report_name)
+        let suffix = self.spec.format.packing().suffix();
+        format!("{}/{}-{number:05}.{suffix}", self.data_folder(), self.spec.report_name)
     }
 
     /// Every place where the manifest lies; the month's own is last.
     pub(crate) fn manifest_keys(&self) -> Vec<String> {
-        let folders = match self.spec.mode {
-            Mode::CreateNew => vec![self.data_folder(), self.month_folder()],
-            Mode::Overwrite => vec![self.month_folder()],
+        let month = self.month_folder();
+        let folders = match (self.spec.overwrites(), self.spec.format) {
+            (_, Format::LegacyParquet) => vec![self.data_folder(), month],
+            (true, _) => vec![month],
+            (false, _) => vec![format!("{month}/{}", self.own_folder()), month],
         };
         folders.iter().map(|folder| format!("{folder}/{}-Manifest.json", self.spec.report_name)).collect()
     }
 
+    /// Where the month's manifest lies.
     fn month_folder(&self) -> String {
-        format!("{}/{}", report_folder(self.spec), self.month.folder())
+        let report = report_folder(self.spec);
+        match self.spec.format.family() {
+            Family::Legacy => format!("{report}/{}", self.month.folder()),
+            _ => format!("{report}/metadata/BILLING_PERIOD={}", self.month),
+        }
     }
 
     /// Where parts lie. Only create-new deliveries have a folder of their own.
     fn data_folder(&self) -> String {
-        match self.spec.mode {
-            Mode::CreateNew => format!("{}/{}", self.month_folder(), self.assembly),
-            Mode::Overwrite => self.month_folder(),
+        let (report, month) = (report_folder(self.spec), self.month);
+        let folder = match self.spec.format {
+            Format::LegacyParquet => {
+                format!("{report}/{}/year={}/month={}", self.spec.report_name, month.year, month.month)
+            }
+            format if format.family() == Family::Legacy => self.month_folder(),
+            _ => format!("{report}/data/BILLING_PERIOD={month}"),
+        };
+        if self.spec.overwrites() { folder } else { format!("{folder}/{}", self.own_folder()) }
+    }
+
+    /// What AWS calls the folder of one delivery.
+    fn own_folder(&self) -> String {
+        match self.spec.format.family() {
+            Family::Legacy => self.assembly.clone(),
+            _ => format!("{}-28T01:02:03.456Z-{}", self.month, self.assembly),
         }
     }
 
     pub(crate) fn manifest(&self, columns: &[Col], parts: u32) -> Vec<u8> {
         let spec = self.spec;
+        let keys = (1..=parts).map(|number| self.part_key(number));
+        if spec.format.family() != Family::Legacy {
+            let column =
+                |column: &table::Column| serde_json::json!({ "name": column.name, "type": column.kind.name() });
+            let manifest = serde_json::json!({
+                "executionId": self.assembly,
+                "exportArn": format!(
+                    "arn:aws:bcm-data-exports:us-east-1:{}:export/{}-{}",
+                    spec.payer_account, spec.report_name, Rng::new(spec.seed, 77).hex(8)
+                ),
+                "columns": table::columns(spec.format, columns).iter().map(column).collect::<Vec<_>>(),
+                "dataFiles": keys.map(|key| format!("s3://{}/{key}", spec.bucket)).collect::<Vec<_>>(),
+            });
+            return serde_json::to_vec_pretty(&manifest).expect("a manifest is plain JSON");
+        }
+        let (content_type, compression) = spec.format.packing().in_manifest();
         let column = |col: &Col| {
             let (category, name) = col.category_and_name();
             Column { category, name }
@@ -110,13 +149,13 @@ impl<'a> Delivery<'a> {
             account: &spec.payer_account,
             columns: columns.iter().map(column).collect(),
             charset: "UTF-8",
-            compression: "GZIP",
-            content_type: "text/csv",
+            compression,
+            content_type,
             report_id: Rng::new(spec.seed, 77).hex(64),
             report_name: &spec.report_name,
             billing_period: Period { start: self.month.manifest_start(), end: self.month.next().manifest_start() },
             bucket: &spec.bucket,
-            report_keys: (1..=parts).map(|number| self.part_key(number)).collect(),
+            report_keys: keys.collect(),
             additional_artifact_keys: vec![Artifact { artifact_type: "RedshiftManifest", name: redshift }],
         };
         serde_json::to_vec_pretty(&manifest).expect("a manifest is plain JSON")
@@ -124,6 +163,9 @@ impl<'a> Delivery<'a> {
 
     /// Files that AWS puts beside a month's data for other tools.
     pub(crate) fn companions(&self) -> Vec<(String, &'static str)> {
+        if self.spec.format.family() != Family::Legacy {
+            return Vec::new();
+        }
         let (folder, report) = (self.data_folder(), &self.spec.report_name);
         vec![
             (
@@ -148,8 +190,12 @@ fn slashed(prefix: &str) -> String {
 /// Files that lie in every bucket with a report, whatever the month.
 pub(crate) fn bystanders(spec: &Spec) -> Vec<(String, &'static str)> {
     let twice = format!("{}/{}", report_folder(spec), spec.report_name);
+    let test = (format!("{}aws-programmatic-access-test-object", slashed(&spec.path_prefix)), "This is a test object.");
+    if spec.format.family() != Family::Legacy {
+        return vec![test];
+    }
     vec![
-        (format!("{}aws-programmatic-access-test-object", slashed(&spec.path_prefix)), "This is a test object."),
+        test,
         (format!("{twice}/crawler-cfn.yml"), "AWSTemplateFormatVersion: 2010-09-09\n"),
         (format!("{twice}/cost_and_usage_data_status/cost_and_usage_data_status.parquet"), "PAR1PAR1"),
     ]
@@ -172,6 +218,7 @@ pub(crate) fn put(bucket: &Path, key: &str, bytes: &[u8]) -> Result<(), SampleEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Mode;
 
     #[test]
     fn create_new_puts_the_manifest_in_both_folders() {
@@ -182,6 +229,27 @@ mod tests {
         assert_eq!(keys[0], format!("R/20260801-20260901/{}/R-Manifest.json", delivery.assembly));
         assert_eq!(delivery.part_key(1), format!("R/20260801-20260901/{}/R-00001.csv.gz", delivery.assembly));
         assert_ne!(delivery.assembly, Delivery::superseded(&spec, spec.first_month).assembly);
+    }
+
+    #[test]
+    fn each_format_lies_where_aws_puts_it() {
+        let keys = |format: Format, mode: Mode| {
+            let spec =
+                Spec { format, mode, path_prefix: "P".to_owned(), report_name: "R".to_owned(), ..Spec::default() };
+            let delivery = Delivery::newest(&spec, spec.first_month);
+            (delivery.part_key(1), delivery.manifest_keys(), delivery.assembly.clone())
+        };
+        let (part, manifests, _) = keys(Format::LegacyParquet, Mode::CreateNew);
+        assert_eq!(part, "P/R/R/year=2026/month=8/R-00001.snappy.parquet");
+        assert_eq!(manifests[1], "P/R/20260801-20260901/R-Manifest.json");
+        let (part, manifests, _) = keys(Format::Cur2Parquet, Mode::Overwrite);
+        assert_eq!(part, "P/R/data/BILLING_PERIOD=2026-08/R-00001.snappy.parquet");
+        assert_eq!(manifests, ["P/R/metadata/BILLING_PERIOD=2026-08/R-Manifest.json"]);
+        let (part, manifests, id) = keys(Format::Focus12CsvGz, Mode::CreateNew);
+        let own = format!("2026-08-28T01:02:03.456Z-{id}");
+        assert_eq!(part, format!("P/R/data/BILLING_PERIOD=2026-08/{own}/R-00001.csv.gz"));
+        assert_eq!(manifests[0], format!("P/R/metadata/BILLING_PERIOD=2026-08/{own}/R-Manifest.json"));
+        assert_eq!(manifests[1], "P/R/metadata/BILLING_PERIOD=2026-08/R-Manifest.json");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Sample bills: deterministic legacy Cost and Usage Reports, and the totals that a right reader must find in them.
+//! Sample bills: deterministic, in every format that AWS delivers, and the totals that a right reader must find in them.
 //!
 //! [`write()`] lays out `<out>/bucket/…` as AWS lays out a customer's bucket, and `<out>/totals.json` beside it. The
 //! totals come from the generator's own model of each line, in whole numbers of 10⁻¹², and never from the files: a
@@ -25,6 +25,9 @@
 //! line item type, invoice and start day of the line it comes from, and is counted in `charges_expected_added`, not
 //! in `rows`. A day is the UTC date on which a line's usage starts. A blank invoice id is the key `""`.
 //!
+//! The same specification in another [`Format`] is the same bill: every sum by service, account, day and invoice is the
+//! same. FOCUS states charges instead of lines, so its rows are counted as [`Sums::rows`] says.
+//!
 //! # What is in a bill
 //!
 //! Every month has every line item type, except that commitments are bought in the first month (`Fee` with a
@@ -41,10 +44,14 @@ mod compute;
 mod dec;
 mod desk;
 mod error;
+mod focus;
+mod format;
 mod layout;
 mod line;
 mod month;
 mod oneoff;
+mod packed;
+mod parquet;
 mod part;
 mod plan;
 mod product;
@@ -53,12 +60,14 @@ mod rng;
 mod savings_plan;
 mod settle;
 mod spec;
+mod table;
 mod totals;
 mod usage;
 mod write;
 
 pub use dec::Dec;
 pub use error::SampleError;
+pub use format::Format;
 pub use month::Month;
 pub use spec::{Mode, Spec};
 pub use totals::{MonthTotals, Sums, Totals};

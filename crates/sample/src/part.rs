@@ -1,119 +1,161 @@
-//! One file of a delivery: csv, gzipped as it is written.
+//! One file of a delivery: csv, packed as it is written, or Parquet.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use flate2::{Compression, GzBuilder, write::GzEncoder};
-
-use crate::cells::{Cells, write_field};
+use crate::cells::write_field;
 use crate::column::Col;
+use crate::desk::Entry;
 use crate::error::SampleError;
+use crate::format::{Format, Packing};
+use crate::packed::Packed;
+use crate::parquet::ParquetFile;
+use crate::table::{self, Column};
 
-/// Text is handed to gzip in pieces of about this size.
+/// Text is handed on to be packed in pieces of about this size.
 const PIECE: usize = 256 * 1024;
-/// A new gzip member starts after so much text: several members in one file are legal, and big bills have them.
-const MEMBER: usize = 96 * 1024 * 1024;
-/// Speed rather than size: a sample is read more often than it is kept.
-const LEVEL: u32 = 3;
 
 /// An open part.
-pub(crate) struct PartWriter {
-    path: PathBuf,
-    columns: Vec<Col>,
-    text: Vec<u8>,
-    in_member: usize,
-    gzip: GzEncoder<BufWriter<File>>,
+pub(crate) enum PartWriter {
+    Csv(Box<CsvPart>),
+    Parquet(Format, Box<ParquetFile>),
 }
 
 impl PartWriter {
-    /// Starts the file with its header line.
-    pub(crate) fn create(path: PathBuf, columns: Vec<Col>) -> Result<Self, SampleError> {
+    /// Starts the file, in csv with its header line.
+    pub(crate) fn create(path: PathBuf, format: Format, columns: &[Col]) -> Result<Self, SampleError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(SampleError::write(folder))?;
         }
-        let file = File::create(&path).map_err(SampleError::write(&path))?;
-        let mut part = Self {
-            path,
-            columns,
-            text: Vec::with_capacity(PIECE * 2),
-            in_member: 0,
-            gzip: member(BufWriter::new(file)),
+        if format.packing() == Packing::Parquet {
+            return Ok(Self::Parquet(format, Box::new(ParquetFile::create(path, table::columns(format, columns)))));
+        }
+        Ok(Self::Csv(Box::new(CsvPart::create(path, format, columns)?)))
+    }
+
+    /// Writes a line; how many lines it made in this format.
+    pub(crate) fn row(&mut self, entry: &Entry<'_>) -> Result<u64, SampleError> {
+        match self {
+            Self::Csv(part) => part.row(entry),
+            Self::Parquet(format, file) => {
+                let parts = table::parts(*format, entry);
+                parts.iter().try_for_each(|part| file.row(entry, *part))?;
+                Ok(parts.len() as u64)
+            }
+        }
+    }
+
+    /// Ends the gzip member and starts another in the same file, where the format has such.
+    pub(crate) fn next_member(&mut self) -> Result<(), SampleError> {
+        match self {
+            Self::Csv(part) => part.next_member(),
+            Self::Parquet(..) => Ok(()),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<(), SampleError> {
+        match self {
+            Self::Csv(part) => part.finish(),
+            Self::Parquet(_, file) => file.finish(),
+        }
+    }
+}
+
+/// What the lines of a csv are made of.
+enum Sheet {
+    /// Cells as they are.
+    Legacy(Vec<Col>),
+    Table(Format, Vec<Column>),
+}
+
+/// A csv being written.
+pub(crate) struct CsvPart {
+    sheet: Sheet,
+    text: Vec<u8>,
+    packed: Packed,
+}
+
+impl CsvPart {
+    fn create(path: PathBuf, format: Format, columns: &[Col]) -> Result<Self, SampleError> {
+        let sheet = match format {
+            Format::LegacyCsvGz | Format::LegacyCsvZip => Sheet::Legacy(columns.to_vec()),
+            table => Sheet::Table(table, table::columns(table, columns)),
         };
+        let packed = Packed::create(path, format.packing())?;
+        let mut part = Self { sheet, text: Vec::with_capacity(PIECE * 2), packed };
         part.header();
         Ok(part)
     }
 
     fn header(&mut self) {
-        for (at, col) in self.columns.iter().enumerate() {
+        let names: Vec<String> = match &self.sheet {
+            Sheet::Legacy(columns) => columns.iter().map(|col| col.name()).collect(),
+            Sheet::Table(_, columns) => columns.iter().map(|column| column.name.clone()).collect(),
+        };
+        for (at, name) in names.iter().enumerate() {
             if at > 0 {
                 self.text.push(b',');
             }
-            let (category, name) = col.category_and_name();
-            write_field(format!("{category}/{name}").as_bytes(), &mut self.text);
+            write_field(name.as_bytes(), &mut self.text);
         }
         self.text.push(b'\n');
     }
 
-    pub(crate) fn row(&mut self, cells: &Cells) -> Result<(), SampleError> {
-        cells.write_row(&self.columns, &mut self.text);
-        if self.text.len() < PIECE {
-            return Ok(());
+    fn row(&mut self, entry: &Entry<'_>) -> Result<u64, SampleError> {
+        let lines = match &self.sheet {
+            Sheet::Legacy(columns) => {
+                entry.cells.write_row(columns, &mut self.text);
+                1
+            }
+            Sheet::Table(format, columns) => {
+                let parts = table::parts(*format, entry);
+                parts.iter().for_each(|part| table::write_row(columns, (entry, *part), &mut self.text));
+                parts.len() as u64
+            }
+        };
+        if self.text.len() >= PIECE {
+            self.flush()?;
+            self.packed.member_may_end()?;
         }
-        self.flush()?;
-        if self.in_member < MEMBER {
-            return Ok(());
-        }
-        self.next_member()
+        Ok(lines)
     }
 
-    /// Ends the gzip member and starts another in the same file.
-    pub(crate) fn next_member(&mut self) -> Result<(), SampleError> {
+    fn next_member(&mut self) -> Result<(), SampleError> {
         self.flush()?;
-        self.in_member = 0;
-        // The clone shares the position in the file, and the old encoder is finished before the new one writes.
-        let file = self.gzip.get_ref().get_ref().try_clone().map_err(SampleError::write(&self.path))?;
-        let finished = std::mem::replace(&mut self.gzip, member(BufWriter::new(file)));
-        finish(finished, &self.path)
+        self.packed.next_member()
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), SampleError> {
+    fn finish(mut self) -> Result<(), SampleError> {
         self.flush()?;
-        finish(self.gzip, &self.path)
+        self.packed.finish()
     }
 
-    /// Hands the text on to gzip; what gzip keeps back is written at the member's end.
+    /// Hands the text on; what packing keeps back is written at its end.
     fn flush(&mut self) -> Result<(), SampleError> {
-        self.gzip.write_all(&self.text).map_err(SampleError::write(&self.path))?;
-        self.in_member += self.text.len();
+        self.packed.write(&self.text)?;
         self.text.clear();
         Ok(())
     }
 }
 
-/// No time and no file name in the header, so that equal bills are equal bytes.
-fn member(file: BufWriter<File>) -> GzEncoder<BufWriter<File>> {
-    GzBuilder::new().mtime(0).operating_system(255).write(file, Compression::new(LEVEL))
-}
-
-fn finish(gzip: GzEncoder<BufWriter<File>>, path: &Path) -> Result<(), SampleError> {
-    gzip.finish().and_then(|mut file| file.flush()).map_err(SampleError::write(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::Cells;
+    use crate::line::{LineType, Money};
     use std::io::Read as _;
 
     #[test]
     fn members_follow_each_other_in_one_file() {
         let folder = crate::write::tests::scratch("members");
         let path = folder.join("part.csv.gz");
-        let mut part = PartWriter::create(path.clone(), vec![Col::LineItemId, Col::TagTeam]).expect("created");
+        let columns = [Col::LineItemId, Col::TagTeam];
+        let mut part = PartWriter::create(path.clone(), Format::LegacyCsvGz, &columns).expect("created");
         let mut cells = Cells::new();
         cells.set(Col::TagTeam, "a,b");
         part.next_member().expect("a second member");
-        part.row(&cells).expect("written");
+        let (line_type, money) = (LineType::Usage, &Money::default());
+        part.row(&Entry { line_type, account: "", product: "", start: "", invoice: "", money, cells: &cells })
+            .expect("written");
         part.finish().expect("finished");
         let bytes = std::fs::read(&path).expect("there");
         let mut text = String::new();

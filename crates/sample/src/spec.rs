@@ -1,5 +1,6 @@
 //! What to write: the few numbers and names that determine a sample bill, byte for byte.
 
+use crate::format::Format;
 use crate::month::Month;
 use crate::{SampleError, plan::Plan};
 
@@ -29,6 +30,8 @@ pub struct Spec {
     pub parts: u32,
     /// Create-new or overwrite.
     pub mode: Mode,
+    /// What the files are.
+    pub format: Format,
     /// The report's name.
     pub report_name: String,
     /// Where in the bucket, without a slash at either end; may be empty.
@@ -49,6 +52,7 @@ impl Default for Spec {
             accounts: 4,
             parts: 2,
             mode: Mode::CreateNew,
+            format: Format::default(),
             report_name: "hourly-cost".to_owned(),
             path_prefix: "billing/cur".to_owned(),
             payer_account: "123456789012".to_owned(),
@@ -58,6 +62,11 @@ impl Default for Spec {
 }
 
 impl Spec {
+    /// Whether each delivery replaces the one before. AWS overwrites legacy reports in Parquet whatever is asked for.
+    pub(crate) fn overwrites(&self) -> bool {
+        self.mode == Mode::Overwrite || self.format == Format::LegacyParquet
+    }
+
     /// The months in order.
     pub fn all_months(&self) -> Vec<Month> {
         let months = usize::try_from(self.months).expect("a count of months fits");

@@ -9,7 +9,8 @@ use crate::line::Charges;
 /// Sums of some lines. Amounts are exact decimal strings in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Sums {
-    /// Lines in the files, split cost allocation rows included, added Unused charges not.
+    /// Lines in the files. Split cost allocation rows are among them and added Unused charges are not, but in FOCUS, which
+    /// has no split rows and states what was left unused in lines of its own.
     pub rows: u64,
     /// AWS's unblended cost.
     pub unblended: Dec,
@@ -58,9 +59,18 @@ pub struct Totals {
     pub months: BTreeMap<String, MonthTotals>,
 }
 
+/// What the lines of the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stated {
+    /// AWS's lines: a reader adds charges to some.
+    Lines,
+    /// FOCUS charges, each a line.
+    Charges,
+}
+
 impl Sums {
-    fn add(&mut self, charges: &Charges) {
-        self.rows += 1;
+    fn add(&mut self, charges: &Charges, rows: u64) {
+        self.rows += rows;
         self.unblended += charges.unblended;
         self.billed += charges.billed;
         self.effective += charges.effective + charges.unused.unwrap_or_default();
@@ -77,17 +87,18 @@ impl Sums {
 }
 
 impl MonthTotals {
-    pub(crate) fn add(&mut self, entry: &Entry<'_>) {
+    /// Adds a line that made so many in the files, all of its charges among them where `stated` says so.
+    pub(crate) fn add(&mut self, entry: &Entry<'_>, (rows, stated): (u64, Stated)) {
         let charges = entry.money.charges(entry.line_type);
-        self.charges_expected_added += u64::from(charges.unused.is_some());
-        self.sums.add(&charges);
+        self.charges_expected_added += u64::from(stated == Stated::Lines && charges.unused.is_some());
+        self.sums.add(&charges, rows);
         // A stamp starts with its date.
         let day = &entry.start[..10];
         let keys = [entry.product, entry.account, entry.line_type.name(), day, entry.invoice];
         for (breakdown, key) in self.breakdowns().into_iter().zip(keys) {
             match breakdown.get_mut(key) {
-                Some(sums) => sums.add(&charges),
-                None => breakdown.entry(key.to_owned()).or_default().add(&charges),
+                Some(sums) => sums.add(&charges, rows),
+                None => breakdown.entry(key.to_owned()).or_default().add(&charges, rows),
             }
         }
     }
@@ -121,7 +132,10 @@ mod tests {
 
     fn add(totals: &mut MonthTotals, line_type: LineType, money: &Money) {
         let (account, product, start, invoice) = ("111111111111", "AmazonEC2", "2026-08-03T05:00:00Z", "");
-        totals.add(&Entry { line_type, account, product, start, invoice, money, cells: &Cells::new() });
+        totals.add(
+            &Entry { line_type, account, product, start, invoice, money, cells: &Cells::new() },
+            (1, Stated::Lines),
+        );
     }
 
     #[test]

@@ -6,10 +6,11 @@ use crate::account::{Account, accounts};
 use crate::column::{self, Col};
 use crate::desk::{Desk, Entry, Scene, Sink};
 use crate::error::SampleError;
+use crate::format::Format;
 use crate::layout::{Delivery, bystanders, path_of, put};
 use crate::part::PartWriter;
-use crate::spec::{Mode, Spec};
-use crate::totals::{MonthTotals, Totals};
+use crate::spec::Spec;
+use crate::totals::{MonthTotals, Stated, Totals};
 use crate::{oneoff, reservation, savings_plan, settle, usage};
 
 /// How often progress is told, in rows.
@@ -68,17 +69,14 @@ fn write_month(
     files.progress = Some((before, progress));
     write_lines(&mut Desk::new(spec, accounts, &scene, &mut files), spec.rows_per_month)?;
     let totals = files.finish()?;
-    let listed = match spec.mode {
-        Mode::CreateNew => {
-            leave_superseded(&Delivery::superseded(spec, scene.month), bucket, &columns)?;
-            spec.parts
-        }
-        Mode::Overwrite => {
-            // The delivery before had a part more: overwriting emptied it, and the manifest still lists it.
-            let surplus = spec.parts + 1;
-            header_only(&path_of(bucket, &delivery.part_key(surplus)), &columns)?;
-            surplus
-        }
+    let listed = if spec.overwrites() {
+        // The delivery before had a part more: overwriting emptied it, and the manifest still lists it.
+        let surplus = spec.parts + 1;
+        header_only(spec, &path_of(bucket, &delivery.part_key(surplus)), &columns)?;
+        surplus
+    } else {
+        leave_superseded(spec, (&Delivery::superseded(spec, scene.month), bucket), &columns)?;
+        spec.parts
     };
     for key in delivery.manifest_keys() {
         put(bucket, &key, &delivery.manifest(&columns, listed))?;
@@ -98,21 +96,26 @@ fn write_lines(desk: &mut Desk<'_>, rows: u64) -> Result<(), SampleError> {
 }
 
 /// An older assembly with a part of its own: only the folder of the assembly names it.
-fn leave_superseded(delivery: &Delivery<'_>, bucket: &Path, columns: &[Col]) -> Result<(), SampleError> {
-    header_only(&path_of(bucket, &delivery.part_key(1)), columns)?;
+fn leave_superseded(
+    spec: &Spec,
+    (delivery, bucket): (&Delivery<'_>, &Path),
+    columns: &[Col],
+) -> Result<(), SampleError> {
+    header_only(spec, &path_of(bucket, &delivery.part_key(1)), columns)?;
     let keys = delivery.manifest_keys();
     put(bucket, &keys[0], &delivery.manifest(columns, 1))
 }
 
 /// A part with a header and no rows: legal, and found where fewer rows than before were delivered.
-fn header_only(path: &Path, columns: &[Col]) -> Result<(), SampleError> {
-    PartWriter::create(path.to_owned(), columns.to_vec())?.finish()
+fn header_only(spec: &Spec, path: &Path, columns: &[Col]) -> Result<(), SampleError> {
+    PartWriter::create(path.to_owned(), spec.format, columns)?.finish()
 }
 
 /// The files of one month, taking lines in order.
 struct MonthFiles<'a> {
     paths: Vec<PathBuf>,
     columns: &'a [Col],
+    format: Format,
     rows_wanted: u64,
     rows: u64,
     /// Index of the open part.
@@ -129,6 +132,7 @@ impl<'a> MonthFiles<'a> {
         let mut files = Self {
             paths: (1..=spec.parts).map(|number| path_of(bucket, &delivery.part_key(number))).collect(),
             columns,
+            format: spec.format,
             rows_wanted: spec.rows_per_month,
             rows: 0,
             at: 0,
@@ -144,7 +148,7 @@ impl<'a> MonthFiles<'a> {
     fn create(&self, at: usize) -> Result<PartWriter, SampleError> {
         let is_last = at > 0 && at + 1 == self.paths.len();
         let columns = if is_last { column::of_last_part(self.columns) } else { self.columns.to_vec() };
-        let mut part = PartWriter::create(self.paths[at].clone(), columns)?;
+        let mut part = PartWriter::create(self.paths[at].clone(), self.format, &columns)?;
         if at % 2 == 1 {
             // The header is a gzip member of its own.
             part.next_member()?;
@@ -188,8 +192,9 @@ impl<'a> MonthFiles<'a> {
 
 impl Sink for MonthFiles<'_> {
     fn take(&mut self, entry: &Entry<'_>) -> Result<(), SampleError> {
-        self.part()?.row(entry.cells)?;
-        self.totals.add(entry);
+        let rows = self.part()?.row(entry)?;
+        let stated = if self.format.is_focus() { Stated::Charges } else { Stated::Lines };
+        self.totals.add(entry, (rows, stated));
         self.rows += 1;
         if self.rows.is_multiple_of(TELL_EVERY) {
             self.tell();
@@ -202,6 +207,7 @@ impl Sink for MonthFiles<'_> {
 pub(crate) mod tests {
     use super::*;
     use crate::Dec;
+    use crate::spec::Mode;
     use std::collections::{BTreeMap, BTreeSet};
 
     /// An empty folder of this test's own.

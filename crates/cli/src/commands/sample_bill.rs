@@ -8,7 +8,7 @@ use billing::names::AccountId;
 use billing::period::BillingPeriod;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use sample::{Mode, Month, Spec};
+use sample::{Format, Mode, Month, Spec};
 
 use crate::{money, out};
 
@@ -41,6 +41,9 @@ pub struct Args {
     /// How the report is delivered.
     #[arg(long, default_value = "create-new")]
     mode: Delivery,
+    /// What the files are.
+    #[arg(long, default_value = "legacy-csv-gz")]
+    format: FileFormat,
     /// The payer account.
     #[arg(long, default_value = "123456789012")]
     payer: AccountId,
@@ -64,6 +67,40 @@ enum Delivery {
     Overwrite,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FileFormat {
+    LegacyCsvGz,
+    LegacyCsvZip,
+    /// Always overwritten, as AWS does.
+    LegacyParquet,
+    Cur2CsvGz,
+    Cur2Parquet,
+    #[value(name = "focus-1.0-csv-gz")]
+    Focus10CsvGz,
+    #[value(name = "focus-1.0-parquet")]
+    Focus10Parquet,
+    #[value(name = "focus-1.2-csv-gz")]
+    Focus12CsvGz,
+    #[value(name = "focus-1.2-parquet")]
+    Focus12Parquet,
+}
+
+impl From<FileFormat> for Format {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::LegacyCsvGz => Self::LegacyCsvGz,
+            FileFormat::LegacyCsvZip => Self::LegacyCsvZip,
+            FileFormat::LegacyParquet => Self::LegacyParquet,
+            FileFormat::Cur2CsvGz => Self::Cur2CsvGz,
+            FileFormat::Cur2Parquet => Self::Cur2Parquet,
+            FileFormat::Focus10CsvGz => Self::Focus10CsvGz,
+            FileFormat::Focus10Parquet => Self::Focus10Parquet,
+            FileFormat::Focus12CsvGz => Self::Focus12CsvGz,
+            FileFormat::Focus12Parquet => Self::Focus12Parquet,
+        }
+    }
+}
+
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let first_month = Month { year: u16::try_from(args.first_month.year())?, month: args.first_month.month() };
     let spec = Spec {
@@ -77,6 +114,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             Delivery::CreateNew => Mode::CreateNew,
             Delivery::Overwrite => Mode::Overwrite,
         },
+        format: args.format.into(),
         report_name: args.report,
         path_prefix: args.path,
         payer_account: args.payer.into(),

@@ -19,8 +19,9 @@ const MAY_USE: [(&str, &[&str]); 7] = [
 /// Libraries, by the start of their names, with the rooms that may link them.
 const BELONGS_TO: [(&str, &[&str]); 12] = [
     ("aws-", &["aws"]),
-    ("arrow", &["lake"]),
-    ("parquet", &["lake"]),
+    // Samples come in Parquet too, and are written without the lake's help.
+    ("arrow", &["lake", "sample"]),
+    ("parquet", &["lake", "sample"]),
     ("datafusion", &["lake"]),
     ("deltalake", &["lake"]),
     ("object_store", &["lake"]),
