@@ -7,6 +7,7 @@ mod aws;
 mod changes;
 mod crash;
 mod exact;
+mod formats;
 mod iam;
 mod ingest;
 mod keeping;
