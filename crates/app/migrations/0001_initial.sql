@@ -6,7 +6,8 @@
 CREATE TABLE orgs (
     id         INTEGER PRIMARY KEY,
     name       TEXT    NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    deleted_at INTEGER
 ) STRICT;
 
 -- Only SHA-256 hashes of tokens are kept.
@@ -22,13 +23,50 @@ CREATE TABLE refresh_tokens (
 
 CREATE INDEX refresh_tokens_of_org ON refresh_tokens (org_id, id);
 
--- An access token dies with the refresh token that it came from.
+-- Rows stay: the audit log names them.
+CREATE TABLE service_accounts (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    org_id       INTEGER NOT NULL REFERENCES orgs (id),
+    name         TEXT    NOT NULL,
+    role         TEXT    NOT NULL CHECK (role IN ('admin', 'viewer')),
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    disabled_at  INTEGER,
+    deleted_at   INTEGER
+) STRICT;
+
+CREATE INDEX service_accounts_of_org ON service_accounts (org_id, created_at, id);
+
+CREATE TABLE client_secrets (
+    id           INTEGER PRIMARY KEY,
+    account_id   TEXT    NOT NULL REFERENCES service_accounts (id),
+    hash         BLOB    NOT NULL UNIQUE,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    revoked_at   INTEGER
+) STRICT;
+
+CREATE INDEX client_secrets_of_account ON client_secrets (account_id, id);
+
+-- The operator's own: they speak for no org.
+CREATE TABLE operator_tokens (
+    id           INTEGER PRIMARY KEY,
+    name         TEXT    NOT NULL,
+    hash         BLOB    NOT NULL UNIQUE,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    revoked_at   INTEGER
+) STRICT;
+
+-- An access token dies with the refresh token or the secret that it came from, and has its role.
 CREATE TABLE access_tokens (
     hash             BLOB    NOT NULL PRIMARY KEY,
     org_id           INTEGER NOT NULL REFERENCES orgs (id),
-    refresh_token_id INTEGER NOT NULL REFERENCES refresh_tokens (id),
-    role             TEXT    NOT NULL CHECK (role IN ('admin', 'viewer')),
-    expires_at       INTEGER NOT NULL
+    refresh_token_id INTEGER REFERENCES refresh_tokens (id),
+    secret_id        INTEGER REFERENCES client_secrets (id),
+    expires_at       INTEGER NOT NULL,
+    CHECK ((refresh_token_id IS NULL) <> (secret_id IS NULL))
 ) STRICT;
 
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);

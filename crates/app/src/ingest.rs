@@ -66,6 +66,10 @@ impl App {
             watcher.ended(&ingested);
             done.push(ingested);
         }
+        // Whoever deleted the org meanwhile has erased what was there, not what came after.
+        if self.store.org(org).await?.is_none() {
+            self.lake.org(org).erase().await?;
+        }
         Ok(done)
     }
 

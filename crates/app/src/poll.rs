@@ -40,6 +40,11 @@ impl App {
             tracing::error!(%error, "the orgs to sweep can't be listed");
             Vec::new()
         });
+        for org in self.store.deleted_orgs().await.unwrap_or_default() {
+            if let Err(error) = self.lake.org(org).erase().await {
+                tracing::warn!(%org, %error, "the bills of a deleted org could not be removed");
+            }
+        }
         for org in orgs {
             match self.lake.org(org.id).sweep(SWEPT_AFTER).await {
                 Ok(0) => {}

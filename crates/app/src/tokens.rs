@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use billing::names::OrgId;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::App;
 use crate::audit::{Act, Actor, Outcome, Subject, Who};
-use crate::store::{AccessToken, RefreshToken, Store, StoreError, TokenHash, TokenId};
+use crate::store::{AccessToken, Parent, RefreshToken, Store, StoreError, TokenId};
+pub use crate::token_text::{NoToken, TokenKind};
+use crate::token_text::{generate, hash_of};
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,16 @@ pub struct Principal {
     pub who: Who,
 }
 
-/// What a refresh token was exchanged for.
+/// Whose a valid token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// An org's.
+    Org(Principal),
+    /// The operator's: it speaks for no org.
+    Operator(TokenId),
+}
+
+/// What a credential was exchanged for.
 #[derive(Debug)]
 pub struct Grant {
     /// The token to send with requests.
@@ -78,6 +88,12 @@ pub enum TokenError {
     /// It was never given out, was revoked, or is too old. Which of these is nobody's business who doesn't hold it.
     #[error("the token is not valid: it is unknown, revoked or expired")]
     Refused,
+    /// A client id and secret that are not valid, or whose service account is disabled. Which of these is nobody's business.
+    #[error("the client id and secret are not valid: they are unknown or revoked, or the service account is disabled")]
+    NoClient,
+    /// It cannot be such a token.
+    #[error(transparent)]
+    NoToken(#[from] NoToken),
     /// There is no such org to make a token for.
     #[error("there is no org `{0}`; `billconnect org list` shows those that there are")]
     NoSuchOrg(OrgId),
@@ -85,14 +101,6 @@ pub enum TokenError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// What a refresh token starts with: a secret scanner finds it, a person sees which of the two it is.
-const REFRESH: &str = "bcr_";
-/// What an access token starts with.
-const ACCESS: &str = "bca_";
-/// Characters after the prefix: 32 of 62 are 190 bits.
-const LENGTH: usize = 32;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 impl App {
     /// Makes a refresh token for `org`. Its text is nowhere else: who loses it makes another.
@@ -121,19 +129,26 @@ impl App {
         Ok(grant)
     }
 
-    /// Whom the access token `text` speaks for.
-    pub async fn authenticate(&self, text: &str) -> Result<Principal, TokenError> {
-        authenticate(self.store(), text, OffsetDateTime::now_utc()).await
+    /// Whose the access token or operator token `text` is.
+    pub async fn authenticate(&self, text: &str) -> Result<Caller, TokenError> {
+        let now = OffsetDateTime::now_utc();
+        if TokenKind::of(text) == Some(TokenKind::Operator) {
+            let id = self.store().use_operator_token(hash_of(text, TokenKind::Operator)?, now).await?;
+            return Ok(Caller::Operator(id.ok_or(TokenError::Refused)?));
+        }
+        Ok(Caller::Org(authenticate(self.store(), text, now).await?))
     }
 
     /// The org's refresh tokens, revoked ones too, oldest first.
     pub async fn refresh_tokens(&self, org: OrgId) -> Result<Vec<RefreshToken>, TokenError> {
+        require_org(self.store(), org).await?;
         Ok(self.store().refresh_tokens(org).await?)
     }
 
     /// Revokes a refresh token of `org`, and with it every access token that came from it, at once.
     /// Answers whether there was such a token that was not revoked yet.
     pub async fn revoke_refresh_token(&self, actor: &Actor, org: OrgId, id: TokenId) -> Result<bool, TokenError> {
+        require_org(self.store(), org).await?;
         let revoked = self.store().revoke_refresh_token(org, id).await?;
         if revoked {
             let subject = Subject::of(org, format!("refresh-token:{id}"));
@@ -143,12 +158,15 @@ impl App {
     }
 }
 
+/// Fails where there is no such org.
+pub(crate) async fn require_org(store: &Store, org: OrgId) -> Result<(), TokenError> {
+    store.org(org).await?.map(drop).ok_or(TokenError::NoSuchOrg(org))
+}
+
 async fn create(store: &Store, org: OrgId, role: Role) -> Result<(TokenId, SecretString), TokenError> {
-    if store.org(org).await?.is_none() {
-        return Err(TokenError::NoSuchOrg(org));
-    }
-    let token = random(REFRESH)?;
-    let id = store.insert_refresh_token(org, role, hash(token.expose_secret())).await?;
+    require_org(store, org).await?;
+    let (token, hash) = generate(TokenKind::Refresh).map_err(StoreError::from)?;
+    let id = store.insert_refresh_token(org, role, hash).await?;
     Ok((id, token))
 }
 
@@ -157,50 +175,29 @@ async fn exchange(
     refresh: &SecretString,
     (now, lifetime): (OffsetDateTime, Duration),
 ) -> Result<(RefreshToken, Grant), TokenError> {
-    let refresh = well_formed(refresh.expose_secret(), REFRESH).ok_or(TokenError::Refused)?;
-    let parent: RefreshToken = store.use_refresh_token(hash(refresh), now).await?.ok_or(TokenError::Refused)?;
-    let access_token = random(ACCESS)?;
-    let kept = AccessToken { hash: hash(access_token.expose_secret()), expires_at: now + lifetime };
-    store.insert_access_token(&parent, kept, now).await?;
-    Ok((parent, Grant { access_token, expires_in: lifetime }))
+    let hash = hash_of(refresh.expose_secret(), TokenKind::Refresh)?;
+    let token: RefreshToken = store.use_refresh_token(hash, now).await?.ok_or(TokenError::Refused)?;
+    let grant = grant(store, (token.org, Parent::RefreshToken(token.id)), (now, lifetime)).await?;
+    Ok((token, grant))
+}
+
+/// Makes an access token that lives as long as its parent does, and no longer than `lifetime`.
+pub(crate) async fn grant(
+    store: &Store,
+    (org, parent): (OrgId, Parent),
+    (now, lifetime): (OffsetDateTime, Duration),
+) -> Result<Grant, TokenError> {
+    let (access_token, hash) = generate(TokenKind::Access).map_err(StoreError::from)?;
+    store.insert_access_token((org, parent), AccessToken { hash, expires_at: now + lifetime }, now).await?;
+    Ok(Grant { access_token, expires_in: lifetime })
 }
 
 async fn authenticate(store: &Store, text: &str, now: OffsetDateTime) -> Result<Principal, TokenError> {
-    let text = well_formed(text, ACCESS).ok_or(TokenError::Refused)?;
-    store.access_token(hash(text), now).await?.ok_or(TokenError::Refused)
-}
-
-/// `text` if it could be a token of this kind; anything else isn't worth a look into the store.
-fn well_formed<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let rest = text.strip_prefix(prefix)?;
-    (rest.len() == LENGTH && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(text)
-}
-
-/// The hash that a token is kept and looked up by.
-///
-/// Plain SHA-256 suffices: the token is 190 random bits, not a password. The lookup compares hashes, never tokens, so its
-/// time says nothing about the token.
-fn hash(token: &str) -> TokenHash {
-    Sha256::digest(token).into()
-}
-
-fn random(prefix: &str) -> Result<SecretString, StoreError> {
-    let mut token = String::with_capacity(prefix.len() + LENGTH);
-    token.push_str(prefix);
-    let mut noise = [0; 2 * LENGTH];
-    while token.len() < prefix.len() + LENGTH {
-        getrandom::fill(&mut noise)?;
-        // Bytes above the last whole multiple of 62 would make some characters likelier: they are passed over.
-        let fair = noise.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
-        token.extend(fair.take(prefix.len() + LENGTH - token.len()));
-    }
-    Ok(SecretString::from(token))
+    store.access_token(hash_of(text, TokenKind::Access)?, now).await?.ok_or(TokenError::Refused)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::store::tests::store;
 
@@ -236,8 +233,10 @@ mod tests {
         let (store, _folder) = store().await;
         let now = OffsetDateTime::now_utc();
         for text in ["", "bca_", "x", "bca_00000000000000000000000000000000", "bca_é000000000000000000000000000000"] {
-            assert!(matches!(authenticate(&store, text, now).await, Err(TokenError::Refused)), "{text}");
+            assert!(matches!(authenticate(&store, text, now).await, Err(TokenError::NoToken(_))), "{text}");
         }
+        let (unknown, _) = generate(TokenKind::Access).unwrap();
+        assert!(matches!(authenticate(&store, unknown.expose_secret(), now).await, Err(TokenError::Refused)));
         let nobody = OrgId::try_from(123_456).unwrap();
         assert!(matches!(create(&store, nobody, Role::Admin).await, Err(TokenError::NoSuchOrg(org)) if org == nobody));
     }
@@ -254,16 +253,6 @@ mod tests {
         let holds = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);
         assert!(holds(b"Acme"), "the file is the one that was written");
         assert!(!holds(refresh.expose_secret().as_bytes()) && !holds(access.expose_secret().as_bytes()));
-    }
-
-    #[test]
-    fn tokens_are_random_and_use_every_character() {
-        let tokens: BTreeSet<String> = (0..200).map(|_| random(ACCESS).unwrap().expose_secret().to_owned()).collect();
-        assert_eq!(tokens.len(), 200);
-        assert!(tokens.iter().all(|token| well_formed(token, ACCESS).is_some()), "{tokens:?}");
-        // 6400 draws miss one of 62 characters once in 10^43 runs.
-        let used: BTreeSet<char> = tokens.iter().flat_map(|token| token.chars().skip(ACCESS.len())).collect();
-        assert_eq!(used.len(), 62);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, costs, explain, ingest, org, pause, receipts, sample_bill, serve, setup, token,
+    audit, check, checks, costs, explain, ingest, operator, org, pause, receipts, sample_bill, serve, service_account,
+    setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -63,9 +64,14 @@ pub enum LogFormat {
 pub enum Command {
     /// Answer HTTP, and read bills as AWS delivers them.
     Serve(serve::Args),
-    /// Make and list orgs.
+    /// Make, list and delete orgs.
     #[command(subcommand)]
     Org(org::Command),
+    /// Make, change and delete service accounts and their secrets.
+    ServiceAccount(service_account::Args),
+    /// Make, list and revoke operator tokens.
+    #[command(subcommand)]
+    Operator(operator::Command),
     /// Make, list and revoke refresh tokens.
     #[command(subcommand)]
     Token(token::Command),

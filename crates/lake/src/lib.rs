@@ -8,6 +8,7 @@ mod cost_expr;
 mod costs;
 mod durable;
 mod encode;
+mod erase;
 mod error;
 mod feed;
 mod location;

@@ -88,6 +88,15 @@ impl OrgLake {
         self.shared.base.join(&path).expect("an org's number and fixed words make an address")
     }
 
+    /// The address of all that the org has in the lake.
+    pub(crate) fn folder_url(&self) -> Url {
+        self.address("")
+    }
+
+    pub(crate) fn folder_path(&self) -> Result<Path, LakeError> {
+        path_of(&self.folder_url())
+    }
+
     pub(crate) fn table_path(&self) -> Result<Path, LakeError> {
         path_of(&self.table_url())
     }

@@ -6,9 +6,11 @@
 mod audit;
 mod connects;
 mod imports;
+mod operators;
 mod orgs;
 mod pauses;
 mod reports;
+mod service_accounts;
 mod tokens;
 
 use std::path::Path;
@@ -23,9 +25,12 @@ use sqlx::{Row, Sqlite};
 use time::OffsetDateTime;
 
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
+pub use operators::OperatorToken;
 pub use orgs::Org;
 pub use reports::ReportEntry;
-pub(crate) use tokens::{AccessToken, TokenHash};
+pub(crate) use service_accounts::NewServiceAccount;
+pub use service_accounts::{ClientSecret, ServiceAccount, ServiceAccountChange};
+pub(crate) use tokens::{AccessToken, Parent, TokenHash};
 pub use tokens::{RefreshToken, TokenId};
 
 /// How long a statement waits for another process that writes.
@@ -39,6 +44,9 @@ pub enum StoreError {
     /// The org has connected this account already.
     #[error("`{0}` is connected already")]
     Conflict(BillConnectId),
+    /// An org has this id, or had it once.
+    #[error("the org id `{0}` is taken, or was once: ids never come back")]
+    OrgTaken(OrgId),
     /// The file can't be made or opened.
     #[error("the store `{path}` can't be opened: {source}; its folder must exist and be writable")]
     File {

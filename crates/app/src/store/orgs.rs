@@ -33,15 +33,57 @@ impl Store {
         }
     }
 
-    /// The org with this id.
+    /// Makes an org under this id, which no org may have or have had.
+    pub(crate) async fn create_org_as(&self, id: OrgId, name: &str) -> Result<Org, StoreError> {
+        let created = micros(OffsetDateTime::now_utc());
+        let insert = query("INSERT INTO orgs (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
+        let made = insert.bind(key(id)).bind(name.to_owned()).bind(created).execute(&self.pool).await?;
+        if made.rows_affected() == 0 {
+            return Err(StoreError::OrgTaken(id));
+        }
+        Ok(Org { id, name: name.to_owned(), created_at: instant("created_at", created)? })
+    }
+
+    /// Deletes an org: its connections go, with what is known of them, and its tokens are dead; its own row stays, so that its
+    /// id never comes back. Answers whether there was one.
+    pub(crate) async fn delete_org(&self, id: OrgId) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let delete = query("UPDATE orgs SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL");
+        let delete = delete.bind(micros(OffsetDateTime::now_utc())).bind(key(id));
+        if delete.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let tokens = query("DELETE FROM access_tokens WHERE org_id = $1").bind(key(id));
+        tokens.execute(&mut *transaction).await?;
+        query("DELETE FROM bill_connects WHERE org_id = $1").bind(key(id)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Ids of the orgs that were deleted.
+    pub(crate) async fn deleted_orgs(&self) -> Result<Vec<OrgId>, StoreError> {
+        let rows = query("SELECT id FROM orgs WHERE deleted_at IS NOT NULL ORDER BY id").fetch_all(&self.pool).await?;
+        rows.iter().map(|row| row.org("id")).collect()
+    }
+
+    /// Orgs with a higher id than `after`, in the order of their ids. For the operator alone.
+    pub(crate) async fn orgs_after(&self, after: Option<OrgId>, limit: u32) -> Result<Vec<Org>, StoreError> {
+        let select =
+            query("SELECT id, name, created_at FROM orgs WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2");
+        let select = select.bind(after.map_or(0, key)).bind(limit);
+        select.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// The org with this id, unless it was deleted.
     pub async fn org(&self, id: OrgId) -> Result<Option<Org>, StoreError> {
-        let select = query("SELECT id, name, created_at FROM orgs WHERE id = $1");
+        let select = query("SELECT id, name, created_at FROM orgs WHERE id = $1 AND deleted_at IS NULL");
         select.bind(key(id)).fetch_optional(&self.pool).await?.map(|row| read(&row)).transpose()
     }
 
     /// All orgs, oldest first. For the operator alone.
     pub async fn orgs(&self) -> Result<Vec<Org>, StoreError> {
-        let rows = query("SELECT id, name, created_at FROM orgs ORDER BY created_at, id").fetch_all(&self.pool).await?;
+        let select = query("SELECT id, name, created_at FROM orgs WHERE deleted_at IS NULL ORDER BY created_at, id");
+        let rows = select.fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
     }
 }
@@ -67,7 +109,9 @@ fn random_id() -> Result<OrgId, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::store;
+    use super::super::{AccessToken, Parent};
     use super::*;
+    use crate::tokens::Role;
 
     #[tokio::test]
     async fn an_org_is_found_under_its_id_and_no_other() {
@@ -78,6 +122,32 @@ mod tests {
         assert_eq!(store.org(acme.id).await.unwrap(), Some(acme.clone()));
         assert_eq!(store.org(OrgId::try_from(999_999_999_999).unwrap()).await.unwrap(), None);
         assert_eq!(store.orgs().await.unwrap(), [acme, other]);
+    }
+
+    #[tokio::test]
+    async fn a_deleted_org_is_gone_and_its_id_never_comes_back() {
+        let (store, _folder) = store().await;
+        let id = OrgId::try_from(123_456).unwrap();
+        let made = store.create_org_as(id, "Acme").await.unwrap();
+        let other = store.create_org("Other").await.unwrap();
+        assert!(matches!(store.create_org_as(id, "Again").await, Err(StoreError::OrgTaken(taken)) if taken == id));
+        let token = store.insert_refresh_token(id, Role::Admin, [1; 32]).await.unwrap();
+        let now = OffsetDateTime::now_utc();
+        assert_eq!(store.use_refresh_token([1; 32], now).await.unwrap().map(|token| token.id), Some(token));
+        let access = AccessToken { hash: [2; 32], expires_at: now + time::Duration::HOUR };
+        store.insert_access_token((id, Parent::RefreshToken(token)), access, now).await.unwrap();
+        assert_eq!(store.orgs_after(None, 10).await.unwrap(), [made, other.clone()]);
+        assert_eq!(store.orgs_after(Some(id), 10).await.unwrap(), [other.clone()]);
+
+        assert!(store.delete_org(id).await.unwrap());
+        assert!(!store.delete_org(id).await.unwrap(), "only once");
+        assert_eq!(store.org(id).await.unwrap(), None);
+        assert_eq!(store.orgs().await.unwrap(), [other.clone()]);
+        assert_eq!(store.orgs_after(None, 10).await.unwrap(), [other]);
+        assert_eq!(store.deleted_orgs().await.unwrap(), [id]);
+        assert!(matches!(store.create_org_as(id, "Again").await, Err(StoreError::OrgTaken(_))));
+        assert_eq!(store.access_token([2; 32], now).await.unwrap(), None);
+        assert_eq!(store.use_refresh_token([1; 32], now).await.unwrap(), None);
     }
 
     #[test]

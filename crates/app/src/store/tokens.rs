@@ -35,7 +35,14 @@ pub struct RefreshToken {
     pub revoked_at: Option<OffsetDateTime>,
 }
 
-/// Whom an access token speaks for.
+/// What an access token came from, and dies with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Parent {
+    RefreshToken(TokenId),
+    ClientSecret(TokenId),
+}
+
+/// An access token as it is kept.
 pub(crate) struct AccessToken {
     pub(crate) hash: TokenHash,
     pub(crate) expires_at: OffsetDateTime,
@@ -66,6 +73,7 @@ impl Store {
         let update = query(
             "UPDATE refresh_tokens SET last_used_at = $1
              WHERE hash = $2 AND revoked_at IS NULL AND COALESCE(last_used_at, created_at) > $3
+               AND org_id IN (SELECT id FROM orgs WHERE deleted_at IS NULL)
              RETURNING id, org_id, role, created_at, last_used_at, revoked_at",
         );
         let update = update.bind(micros(now)).bind(hash.to_vec()).bind(micros(now - UNUSED));
@@ -89,35 +97,48 @@ impl Store {
         Ok(update.execute(&self.pool).await?.rows_affected() == 1)
     }
 
-    /// Keeps an access token that came from `parent`, and forgets those that have expired by `now`.
+    /// Keeps an access token of `org` that came from `parent`, and forgets those that have expired by `now`.
     pub(crate) async fn insert_access_token(
         &self,
-        parent: &RefreshToken,
+        (org, parent): (OrgId, Parent),
         token: AccessToken,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         query("DELETE FROM access_tokens WHERE expires_at <= $1").bind(micros(now)).execute(&self.pool).await?;
+        let (refresh_token, secret) = match parent {
+            Parent::RefreshToken(id) => (Some(id), None),
+            Parent::ClientSecret(id) => (None, Some(id)),
+        };
         let insert = query(
-            "INSERT INTO access_tokens (hash, org_id, refresh_token_id, role, expires_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO access_tokens (hash, org_id, refresh_token_id, secret_id, expires_at) VALUES ($1, $2, $3, $4, $5)",
         );
-        let insert = insert.bind(token.hash.to_vec()).bind(key(parent.org)).bind(parent.id).bind(parent.role.name());
+        let insert = insert.bind(token.hash.to_vec()).bind(key(org)).bind(refresh_token).bind(secret);
         insert.bind(micros(token.expires_at)).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Whom the access token with this hash speaks for at `now`. Looks in all orgs: the token says which.
+    /// Whom the access token with this hash speaks for at `now`: nobody, once its org, its refresh token, its secret or its
+    /// service account is gone. Looks in all orgs: the token says which. The role is its parent's of now.
     pub(crate) async fn access_token(
         &self,
         hash: TokenHash,
         now: OffsetDateTime,
     ) -> Result<Option<Principal>, StoreError> {
         let select = query(
-            "SELECT a.org_id, a.role, r.id FROM access_tokens a JOIN refresh_tokens r ON r.id = a.refresh_token_id
-             WHERE a.hash = $1 AND a.expires_at > $2 AND r.revoked_at IS NULL",
+            "SELECT a.org_id, COALESCE(r.role, s.role) AS role, r.id AS refresh_token_id, s.id AS account_id
+             FROM access_tokens a
+             JOIN orgs o ON o.id = a.org_id AND o.deleted_at IS NULL
+             LEFT JOIN refresh_tokens r ON r.id = a.refresh_token_id AND r.revoked_at IS NULL
+             LEFT JOIN client_secrets c ON c.id = a.secret_id AND c.revoked_at IS NULL
+             LEFT JOIN service_accounts s ON s.id = c.account_id AND s.disabled_at IS NULL AND s.deleted_at IS NULL
+             WHERE a.hash = $1 AND a.expires_at > $2 AND (r.id IS NOT NULL OR s.id IS NOT NULL)",
         );
         let row = select.bind(hash.to_vec()).bind(micros(now)).fetch_optional(&self.pool).await?;
         let principal = |row: SqliteRow| {
-            let who = Who::RefreshToken(row.try_get("id")?);
+            let who = match row.try_get::<Option<TokenId>, _>("refresh_token_id")? {
+                Some(id) => Who::RefreshToken(id),
+                None => Who::ServiceAccount(row.try_get("account_id")?),
+            };
             Ok(Principal { org: row.org("org_id")?, role: row.text("role")?, who })
         };
         row.map(principal).transpose()
@@ -163,9 +184,9 @@ mod tests {
         let other = store.create_org("Other").await.unwrap().id;
         let now = OffsetDateTime::now_utc();
         let id = store.insert_refresh_token(org, Role::Admin, HASH).await.unwrap();
-        let parent = store.use_refresh_token(HASH, now).await.unwrap().unwrap();
+        let parent = (org, Parent::RefreshToken(store.use_refresh_token(HASH, now).await.unwrap().unwrap().id));
         let token = AccessToken { hash: [9; 32], expires_at: now + Duration::hours(1) };
-        store.insert_access_token(&parent, token, now).await.unwrap();
+        store.insert_access_token(parent, token, now).await.unwrap();
         let principal = Principal { org, role: Role::Admin, who: Who::RefreshToken(id) };
         assert_eq!(store.access_token([9; 32], now).await.unwrap(), Some(principal));
 
@@ -185,13 +206,13 @@ mod tests {
         let org = store.create_org("Acme").await.unwrap().id;
         let now = OffsetDateTime::now_utc();
         store.insert_refresh_token(org, Role::Admin, HASH).await.unwrap();
-        let parent = store.use_refresh_token(HASH, now).await.unwrap().unwrap();
+        let parent = (org, Parent::RefreshToken(store.use_refresh_token(HASH, now).await.unwrap().unwrap().id));
         let later = now + Duration::hours(1);
-        store.insert_access_token(&parent, AccessToken { hash: [1; 32], expires_at: later }, now).await.unwrap();
+        store.insert_access_token(parent, AccessToken { hash: [1; 32], expires_at: later }, now).await.unwrap();
         assert!(store.access_token([1; 32], later - Duration::seconds(1)).await.unwrap().is_some());
         assert!(store.access_token([1; 32], later).await.unwrap().is_none());
         let next = AccessToken { hash: [2; 32], expires_at: later + Duration::hours(1) };
-        store.insert_access_token(&parent, next, later).await.unwrap();
+        store.insert_access_token(parent, next, later).await.unwrap();
         // Even by the clock of the past it is gone: the row is.
         assert!(store.access_token([1; 32], now).await.unwrap().is_none());
     }

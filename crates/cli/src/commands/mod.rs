@@ -6,11 +6,13 @@ pub mod checks;
 pub mod costs;
 pub mod explain;
 pub mod ingest;
+pub mod operator;
 pub mod org;
 pub mod pause;
 pub mod receipts;
 pub mod sample_bill;
 pub mod serve;
+pub mod service_account;
 pub mod setup;
 pub mod token;
 
@@ -24,6 +26,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(args) => serve::run(global, args).await,
         Command::Org(command) => org::run(global, command).await,
+        Command::ServiceAccount(args) => service_account::run(global, args).await,
+        Command::Operator(command) => operator::run(global, command).await,
         Command::Token(command) => token::run(global, command).await,
         Command::Audit(command) => audit::run(global, command).await,
         Command::Setup(command) => setup::run(global, command).await,

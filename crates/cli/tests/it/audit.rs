@@ -63,6 +63,7 @@ async fn each_act_is_written_down_with_who_did_it() {
     assert_eq!(story.connect().await.status, 409);
     install.run(&["token", "revoke", "--org", &org, "1"]);
     let expected = [
+        "org.create done",
         "refresh-token.create done",
         "access-token.grant done",
         "bill-connect.create refused",
@@ -79,7 +80,7 @@ async fn each_act_is_written_down_with_who_did_it() {
     assert_eq!(made["subject"], json!(format!("aws-{}", story.payer())));
     assert!(made["request"].as_str().is_some_and(|id| id.len() == 32), "{made}");
     assert!(revoked["actor"].as_str().unwrap().starts_with("command-line:"), "{revoked}");
-    let refused = &install.json(&["audit", "show", "--json", "--org", &org, "--before", "4", "--limit", "1"])[0];
+    let refused = &install.json(&["audit", "show", "--json", "--org", &org, "--before", "5", "--limit", "1"])[0];
     assert_eq!(refused["note"], "failed: bucket-listable");
     assert_eq!(verify(install, &[]), (Some(0), vec![]));
 }
@@ -97,11 +98,11 @@ async fn an_admin_reads_its_own_orgs_log_by_pages() {
     let numbers = |list: &Value| -> Vec<i64> {
         list["values"].as_array().unwrap().iter().map(|entry| entry["number"].as_i64().unwrap()).collect()
     };
-    assert_eq!((&whole["kind"], numbers(&whole)), (&json!("finops:audit-entry-list"), vec![4, 3, 2, 1]));
+    assert_eq!((&whole["kind"], numbers(&whole)), (&json!("finops:audit-entry-list"), vec![5, 4, 3, 2, 1]));
     let first = get(&format!("{path}?limit=3"), &admin).await.json;
-    assert_eq!(numbers(&first), [4, 3, 2]);
+    assert_eq!(numbers(&first), [5, 4, 3]);
     let next = get(first["nextPage"].as_str().unwrap(), &admin).await.json;
-    assert_eq!((numbers(&next), &next["nextPage"]), (vec![1], &Value::Null));
+    assert_eq!((numbers(&next), &next["nextPage"]), (vec![2, 1], &Value::Null));
     assert_eq!(get(&format!("{path}?limit=0"), &admin).await.status, 400);
 }
 
@@ -129,7 +130,7 @@ async fn what_is_done_to_the_log_shows() {
         restore(&install, &kept);
     }
     // What is cut off at the end, or with the whole log, shows beside the head that was noted.
-    for sql in ["DELETE FROM audit_entries WHERE log <> 0 AND seq = 3;", "DELETE FROM audit_entries WHERE log <> 0;"] {
+    for sql in ["DELETE FROM audit_entries WHERE log <> 0 AND seq = 4;", "DELETE FROM audit_entries WHERE log <> 0;"] {
         assert!(sqlite(&install, &format!("{open_up} {sql}")), "{sql}");
         assert_eq!(verify(&install, &[operator]), (Some(0), vec![]), "{sql}");
         let (status, flaws) = verify(&install, &[acme]);
