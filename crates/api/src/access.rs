@@ -5,6 +5,7 @@
 //! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
 
 mod keeping;
+pub(crate) mod operator;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use app::connect::{ConnectError, ConnectRequest};
 use app::keep::{Connection, Validation};
 use app::query::StatusErrors;
 use app::store::Import;
-use app::tokens::{Grant, Role, TokenError};
+use app::tokens::{Caller, Grant, Role};
 use app::{App, AppError};
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::Extensions;
@@ -46,15 +47,30 @@ impl Http {
         self.settings
     }
 
-    /// Exchanges a refresh token; the token itself says whose it is.
+    /// Exchanges a credential, which itself says whose it is.
     pub(crate) async fn exchange(
         &self,
         from: &Actor,
-        refresh: &SecretString,
+        credential: &Credential,
         lifetime: Duration,
-    ) -> Result<Grant, TokenError> {
-        self.app.exchange(from, refresh, lifetime).await
+    ) -> Result<Grant, ApiError> {
+        let granted = match credential {
+            Credential::RefreshToken(token) => self.app.exchange(from, token, lifetime).await,
+            Credential::Client { id, secret } => self.app.exchange_client(from, (id, secret), lifetime).await,
+        };
+        Ok(granted?)
     }
+
+    /// Whose the request's token is, and where the request comes from.
+    async fn caller(&self, parts: &Parts) -> Result<(Caller, Actor), ApiError> {
+        Ok((self.app.authenticate(bearer(parts)?).await?, sender(&parts.extensions)))
+    }
+}
+
+/// What is exchanged for an access token.
+pub(crate) enum Credential {
+    RefreshToken(SecretString),
+    Client { id: String, secret: SecretString },
 }
 
 /// Where a request comes from and its id; the guard puts it beside every request.
@@ -156,12 +172,14 @@ impl FromRequestParts<Http> for Viewer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
-        let principal = http.app.authenticate(bearer(parts)?).await?;
+        let (Caller::Org(principal), sender) = http.caller(parts).await? else {
+            return Err(ApiError::forbidden("an operator token gives no access to an org; use one of the org's own"));
+        };
         let named = segment(parts, "{org}").and_then(|org| org.parse::<OrgId>().ok());
         if named != Some(principal.org) {
             return Err(ApiError::forbidden("this token gives no access to this org"));
         }
-        let actor = Actor { who: principal.who, ..sender(&parts.extensions) };
+        let actor = Actor { who: principal.who, ..sender };
         Ok(Self { app: http.app.clone(), org: principal.org, role: principal.role, actor })
     }
 }

@@ -106,6 +106,15 @@ impl<'a> Fields<'a> {
         self.as_text(name, value)
     }
 
+    /// `true` or `false`, which may be absent.
+    pub(crate) fn maybe_flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.maybe(name)?;
+        if !value.is_boolean() {
+            self.mistyped(name, ("`true` or `false`", value));
+        }
+        value.as_bool()
+    }
+
     /// The texts of an array that must be there.
     pub(crate) fn texts(&mut self, name: &str) -> Option<Vec<&'a str>> {
         let value = self.needed(name)?;

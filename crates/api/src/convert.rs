@@ -2,6 +2,9 @@
 
 use app::AppError;
 use app::connect::ConnectError;
+use app::orgs::OrgError;
+use app::service_accounts::ServiceAccountError;
+use app::store::StoreError;
 use app::tokens::TokenError;
 use axum::http::StatusCode;
 use billing::checks::Report;
@@ -27,8 +30,33 @@ impl From<AppError> for ApiError {
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Refused => Self::unauthorized(error.to_string()),
+            TokenError::Refused | TokenError::NoClient | TokenError::NoToken(_) => {
+                Self::unauthorized(error.to_string())
+            }
+            TokenError::NoSuchOrg(org) => OrgError::NoSuchOrg(org).into(),
+            TokenError::Store(error) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<OrgError> for ApiError {
+    fn from(error: OrgError) -> Self {
+        match error {
+            OrgError::NoSuchOrg(_) => Self::not_found(error.to_string()),
+            OrgError::Store(StoreError::OrgTaken(_)) => Self::new(StatusCode::CONFLICT, error.to_string()),
             other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<ServiceAccountError> for ApiError {
+    fn from(error: ServiceAccountError) -> Self {
+        match error {
+            ServiceAccountError::Token(error) => error.into(),
+            ServiceAccountError::NoSuchAccount(_) | ServiceAccountError::NoSuchSecret(_) => {
+                Self::not_found(error.to_string())
+            }
+            ServiceAccountError::TooManySecrets => Self::new(StatusCode::CONFLICT, error.to_string()),
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct ApiError {
     checks: Vec<CheckResult>,
     /// What went wrong on our side. Logged, never sent.
     detail: Option<String>,
+    /// How a 401 says that one may authenticate.
+    challenge: &'static str,
 }
 
 /// An error. All six fields but `checks` are always there.
@@ -79,7 +81,7 @@ pub(crate) struct Body<'a> {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), checks: Vec::new(), detail: None }
+        Self { status, message: message.into(), checks: Vec::new(), detail: None, challenge: "Bearer" }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -115,6 +117,11 @@ impl ApiError {
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         let message = "something failed on our side; quote this error's id to whoever runs this server";
         Self { detail: Some(detail.into()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, message) }
+    }
+
+    /// The same error, naming the way to authenticate that was tried.
+    pub(crate) fn challenging(self, challenge: &'static str) -> Self {
+        Self { challenge, ..self }
     }
 
     /// The same error with the lines of a report beside it.
@@ -164,7 +171,7 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.goa.error"));
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
         }
         response
     }

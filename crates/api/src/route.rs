@@ -33,6 +33,8 @@ pub(crate) enum Needs {
     Viewer,
     /// A token of the path's org with the role `admin`.
     Admin,
+    /// An operator token.
+    Operator,
 }
 
 /// What the document says of a route.

@@ -73,6 +73,7 @@ fn security(needs: Needs) -> Value {
         Needs::Nothing => json!([]),
         Needs::Viewer => json!([{ "bearer": ["viewer"] }]),
         Needs::Admin => json!([{ "bearer": ["admin"] }]),
+        Needs::Operator => json!([{ "operator": [] }]),
     }
 }
 
@@ -82,6 +83,10 @@ fn security_schemes() -> Value {
             "type": "http", "scheme": "bearer",
             "description": "An access token of the org in the path; `POST /oidc/token` gives one. `viewer` is what every token \
                 may do, `admin` what only a token with that role may."
+        },
+        "operator": {
+            "type": "http", "scheme": "bearer",
+            "description": "An operator token; `billconnect operator token create` gives one. It gives no access to an org's bills."
         }
     })
 }

@@ -9,6 +9,7 @@ mod costs;
 mod finops_bill_connects;
 mod health;
 mod list;
+mod operator;
 mod page;
 mod receipts;
 mod role_body;
@@ -46,6 +47,7 @@ pub(crate) fn groups() -> Vec<Group> {
             vec![finops_bill_connects::routes(), checks::routes(), receipts::routes(), audit::routes()],
         ),
         group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes()]),
+        group("Operator", "Orgs and their credentials, for the operator's own programs.", vec![operator::routes()]),
         group("Server", "The server itself.", vec![health::routes()]),
     ]
 }

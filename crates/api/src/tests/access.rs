@@ -4,6 +4,9 @@ use super::*;
 use crate::route::{Needs, Route};
 use crate::routes;
 
+/// Routes of an org, which its own tokens reach.
+const OF_ORGS: fn(&&Route) -> bool = |route| matches!(route.needs, Needs::Viewer | Needs::Admin);
+
 const GUARDED: fn(&&Route) -> bool = |route| route.needs != Needs::Nothing;
 
 /// The route's path with a bill connect's id filled in; `{org}` stays.
@@ -15,8 +18,11 @@ fn path(route: &Route) -> String {
 fn a_route_without_an_org_is_a_known_one() {
     let open: Vec<&str> =
         routes::all().iter().filter(|route| !route.path.contains("{org}")).map(|route| route.path).collect();
+    let open: Vec<&str> = open.into_iter().filter(|path| !path.starts_with("/operator/v1/")).collect();
     assert_eq!(open, ["/oidc/token", "/api/oauth2", "/healthz", "/openapi.json"]);
-    assert!(routes::all().iter().all(|route| route.path.contains("{org}") == (route.needs != Needs::Nothing)));
+    assert!(routes::all().iter().all(|route| route.path.contains("{org}") == OF_ORGS(&route)));
+    let operators = |route: &Route| route.path.starts_with("/operator/v1/") == (route.needs == Needs::Operator);
+    assert!(routes::all().iter().all(operators));
 }
 
 #[tokio::test]
@@ -56,7 +62,7 @@ async fn another_org_is_403_in_one_text_on_every_route() {
     let theirs = api.app.store().create_org("Other").await.unwrap().id.to_string();
     let leading_zero = format!("0{}", api.org);
     let orgs = [theirs.as_str(), "999999999999", "1", "0", "acme", "%FF", "%2e%2e", "-1", leading_zero.as_str()];
-    for route in routes::all().iter().filter(GUARDED) {
+    for route in routes::all().iter().filter(OF_ORGS) {
         for org in orgs {
             for token in [&api.admin, &api.viewer] {
                 let request = api.request(route.method, &path(route).replace("{org}", org), token);
@@ -69,9 +75,28 @@ async fn another_org_is_403_in_one_text_on_every_route() {
 }
 
 #[tokio::test]
+async fn the_operator_reads_no_orgs_bills_and_no_org_does_what_the_operator_may() {
+    let api = Api::new().await;
+    let lifetime = std::time::Duration::from_mins(1);
+    let (_, token) = api.app.create_operator_token(&nobody(), "test", lifetime).await.unwrap();
+    for route in routes::all().iter().filter(GUARDED) {
+        let own = path(route).replace("{orgId}", &api.org.to_string());
+        let tokens = match route.needs {
+            Needs::Operator => vec![api.admin.as_str(), &api.viewer],
+            _ => vec![token.expose_secret()],
+        };
+        for token in tokens {
+            let request = api.request(route.method, &own, token).body(Body::from("not looked at")).unwrap();
+            let message = api.send(request).await.error(403, "forbidden");
+            assert!(message.contains("operator token"), "{}: {message}", route.path);
+        }
+    }
+}
+
+#[tokio::test]
 async fn roles_may_what_the_table_says() {
     let api = Api::new().await;
-    for route in routes::all().iter().filter(GUARDED) {
+    for route in routes::all().iter().filter(OF_ORGS) {
         for (token, may) in [(&api.admin, true), (&api.viewer, route.needs == Needs::Viewer)] {
             let request = api.request(route.method, &path(route), token);
             let answer = api.send(request.body(Body::from("no JSON")).unwrap()).await;

@@ -37,7 +37,9 @@ async fn a_refresh_token_gives_access_by_form_and_by_json() {
 #[tokio::test]
 async fn a_bad_credential_is_401() {
     let api = Api::new().await;
-    for token in ["wrong", "bcr_00000000000000000000000000000000", &api.admin] {
+    for token in
+        ["wrong", "bcr_00000000000000000000000000000000", "bcr_00000000000000000000000000000000000000", &api.admin]
+    {
         let answer = send(&api, "/oidc/token", &format!("grant_type=refresh_token&refresh_token={token}")).await;
         let message = answer.error(401, "unauthorized");
         assert!(!message.contains(token), "{message}");
@@ -55,10 +57,9 @@ async fn everything_wrong_with_a_request_is_named() {
             vec!["`grant_type` must be a text", "`refresh_token` must be a text"],
         ),
         ("grant_type=refresh_token&refresh_token=", vec!["`refresh_token`: it is empty"]),
-        (
-            "grant_type=client_credentials&client_id=a&client_secret=b",
-            vec!["unsupported grant type", "`refresh_token`"],
-        ),
+        ("grant_type=client_credentials", vec!["`client_id` is missing", "`client_secret` is missing"]),
+        ("grant_type=client_credentials&client_id=&client_secret=x", vec!["`client_id`: it is empty"]),
+        ("grant_type=refresh_token&refresh_token=a&refresh_token=b", vec!["more than once"]),
         ("grant_type=password", vec!["unsupported grant type", "`refresh_token`"]),
         ("{", vec!["not JSON"]),
     ] {

@@ -137,12 +137,13 @@ mod tests {
         let access = AccessToken { hash: [2; 32], expires_at: now + time::Duration::HOUR };
         store.insert_access_token((id, Parent::RefreshToken(token)), access, now).await.unwrap();
         assert_eq!(store.orgs_after(None, 10).await.unwrap(), [made, other.clone()]);
-        assert_eq!(store.orgs_after(Some(id), 10).await.unwrap(), [other.clone()]);
+        let others = [other.clone()];
+        assert_eq!(store.orgs_after(Some(id), 10).await.unwrap(), others);
 
         assert!(store.delete_org(id).await.unwrap());
         assert!(!store.delete_org(id).await.unwrap(), "only once");
         assert_eq!(store.org(id).await.unwrap(), None);
-        assert_eq!(store.orgs().await.unwrap(), [other.clone()]);
+        assert_eq!(store.orgs().await.unwrap(), others);
         assert_eq!(store.orgs_after(None, 10).await.unwrap(), [other]);
         assert_eq!(store.deleted_orgs().await.unwrap(), [id]);
         assert!(matches!(store.create_org_as(id, "Again").await, Err(StoreError::OrgTaken(_))));

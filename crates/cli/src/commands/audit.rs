@@ -51,14 +51,11 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
     let app = world::open(global).await?;
     match command {
         Command::Show { org, limit, before, json } => {
-            if let Some(org) = org {
-                world::require_org(&app, org).await?;
-            }
             let entries = app.audit_log(org.map_or(Log::Operator, Log::Org), before, limit).await?;
             if json {
                 out::json(&entries.iter().map(shown).collect::<Vec<_>>())?;
             } else if entries.is_empty() {
-                out::talk("nothing has happened yet");
+                out::talk("nothing is written in that log; `billconnect org list` shows the orgs that there are");
             } else {
                 table(&entries);
             }

@@ -1,8 +1,9 @@
 //! `billconnect token`: makes, lists and revokes the refresh tokens that an org's clients exchange for access.
 
+use std::io::Read;
 use std::process::ExitCode;
 
-use app::tokens::Role;
+use app::tokens::{Role, TokenKind};
 use billing::names::OrgId;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -44,12 +45,15 @@ pub enum Command {
         /// The token's number, as `token list` shows it.
         id: i64,
     },
+    /// Say what kind of token a text on stdin is, by its prefix and its checksum alone; exit status 1 if it is none.
+    Inspect,
 }
 
 pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
-    let app = world::open(global).await?;
     match command {
+        Command::Inspect => return inspect(),
         Command::Create { org, role, json } => {
+            let app = world::open(global).await?;
             let (_, made) = app.create_refresh_token(&world::whoever_calls(), org, role).await?;
             // The one place where a token is shown: whoever asked for it needs it.
             let text = made.expose_secret();
@@ -61,6 +65,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
             }
         }
         Command::List { org, json } => {
+            let app = world::open(global).await?;
             world::require_org(&app, org).await?;
             let tokens = app.refresh_tokens(org).await?;
             if json {
@@ -84,6 +89,7 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
             out::data(&table.to_string());
         }
         Command::Revoke { org, id } => {
+            let app = world::open(global).await?;
             world::require_org(&app, org).await?;
             let revoked = app.revoke_refresh_token(&world::whoever_calls(), org, id).await?;
             anyhow::ensure!(
@@ -94,4 +100,17 @@ pub async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> 
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads from stdin: what is in a command line shows in the system's list of processes.
+fn inspect() -> anyhow::Result<ExitCode> {
+    let mut text = String::new();
+    // Longer than any token, and bounded: somebody may pipe a whole file in.
+    std::io::stdin().lock().take(1024).read_to_string(&mut text)?;
+    if let Some(kind) = TokenKind::of(text.trim()) {
+        out::data(kind.name());
+        return Ok(ExitCode::SUCCESS);
+    }
+    out::talk("that is no token: its form or its checksum is wrong");
+    Ok(ExitCode::FAILURE)
 }

@@ -13,5 +13,7 @@ mod ingest;
 mod keeping;
 mod kit;
 mod onboarding;
+mod operator;
 mod rooms;
 mod tenants;
+mod tokens;
