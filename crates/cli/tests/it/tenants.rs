@@ -9,11 +9,11 @@ use crate::kit::server::Server;
 use crate::kit::story::Story;
 use crate::kit::world::World;
 
-/// Every route that has an org in its path. The API's own tests hold the list of its routes against its router.
+/// Every route of an org: those whose path says `{org}`. The API's own tests hold the list of its routes against its router.
 fn routes(org: &str, connect: &str) -> Vec<(Method, String)> {
     let mut routes: Vec<(Method, String)> = api::route_list()
         .into_iter()
-        .filter(|(_, path)| path.contains("{org"))
+        .filter(|(_, path)| path.contains("{org}"))
         .map(|(method, path)| {
             let mut filled = String::new();
             for segment in path.split('/').skip(1) {
