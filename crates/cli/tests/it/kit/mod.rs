@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod bill;
+pub mod contract;
 pub mod emulator;
 pub mod proxy;
 pub mod server;

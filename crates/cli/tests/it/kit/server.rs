@@ -33,6 +33,17 @@ pub struct Answer {
     pub json: Value,
 }
 
+/// An answer as it came, JSON or not.
+#[derive(Debug)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// What `Content-Type` says; empty where it says nothing.
+    pub content_type: String,
+    /// The body.
+    pub text: String,
+}
+
 /// A request's body.
 #[derive(Debug)]
 pub struct Body {
@@ -181,6 +192,21 @@ impl Server {
                 .unwrap_or_else(|error| panic!("{path}: {status} is not JSON ({error}): {text}")),
         };
         Answer { status, json }
+    }
+
+    /// Sends any bytes as curl does, and takes the answer as it comes. `bearer` is a token.
+    pub async fn raw(&self, method: Method, path: &str, bearer: Option<&str>, body: Vec<u8>) -> RawAnswer {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(token) = bearer {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            request = request.body(body).header("content-type", "application/x-www-form-urlencoded");
+        }
+        let answer = request.send().await.unwrap_or_else(|error| panic!("{path} has no answer: {error}"));
+        let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let (status, content_type) = (answer.status().as_u16(), content_type.unwrap_or_default().to_owned());
+        RawAnswer { status, content_type, text: answer.text().await.expect("an answer in text") }
     }
 
     /// Exchanges a new refresh token of `org` for an access token.
