@@ -56,7 +56,7 @@ fn principal_of(caller_arn: &str) -> String {
     session.unwrap_or_else(|| caller_arn.to_owned())
 }
 
-async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence, AppError> {
+pub(crate) async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence, AppError> {
     let Entry { operator, assumed, keys, without_id, forged } = match &candidate.access {
         Access::Role(role) => try_role(aws, candidate, role).await?,
         Access::User(_) => try_user(aws, candidate).await,

@@ -153,7 +153,7 @@ pub(crate) fn outcome<T>(made: &Result<T, ConnectError>) -> Outcome {
 }
 
 /// Parses every field and names all that are wrong.
-fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
+pub(crate) fn candidate(request: &ConnectRequest) -> Result<Candidate, ConnectError> {
     let mut wrong = Vec::new();
     let account = keep(Field::Account, request.account.parse(), &mut wrong);
     let bucket = keep(Field::Bucket, request.bucket.parse(), &mut wrong);

@@ -10,6 +10,7 @@ pub mod discover;
 mod error;
 pub mod ingest;
 pub mod keep;
+pub mod offline;
 pub mod operators;
 pub mod orgs;
 mod poll;

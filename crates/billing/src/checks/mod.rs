@@ -6,7 +6,7 @@ mod judge_bucket;
 mod judge_report;
 mod judge_trust;
 mod judge_user;
-mod remedy;
+pub(crate) mod remedy;
 mod report;
 mod table;
 

@@ -15,6 +15,7 @@ mod parse;
 mod pattern;
 mod permission;
 mod principal;
+mod report;
 mod trust;
 mod truth;
 
@@ -25,4 +26,5 @@ pub use excess::{Excess, Reach, reach_of, score};
 pub use parse::PolicyError;
 pub use permission::{Permissions, Place};
 pub use principal::{Asker, NotAnAsker};
+pub use report::{Documents, LeastPrivilege, holds, tightened};
 pub use trust::{Safety, Trust, TrustFindings};

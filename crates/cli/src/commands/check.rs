@@ -6,13 +6,14 @@ use app::connect::{ConnectError, ConnectRequest, Field};
 use billing::checks::{Report, State, Verdict};
 use billing::names::{BillConnectId, OrgId};
 
+use super::check_offline;
 use crate::args::Global;
 use crate::{out, world};
 
 /// Without `--connect`, nothing is stored: a dry run of what the connect request would prove.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  billconnect check --org 123456789 --account 123456789012 --bucket acme-bills --path cur \\\n    --role-arn arn:aws:iam::123456789012:role/billing\n  billconnect check --org 123456789 --connect aws-123456789012\n\nExit status 0 where every required claim holds, 1 where one does not or could not be proven."
+    after_help = "Examples:\n  billconnect check --org 123456789 --account 123456789012 --bucket acme-bills --path cur \\\n    --role-arn arn:aws:iam::123456789012:role/billing\n  billconnect check --org 123456789 --connect aws-123456789012\n  billconnect check --org 123456789 --account 123456789012 --bucket acme-bills --path cur \\\n    --operator-principal arn:aws:iam::999999999999:user/billconnect --policy policy.json --trust trust.json\n\nWith --policy, --trust or --bucket-copy nothing is asked of AWS and no data folder is needed: the files are judged, and what only AWS can\ntell is skipped.\n\nExit status 0 where every required claim holds, 1 where one does not or could not be proven (offline: where a file does not decide it)."
 )]
 pub struct Args {
     /// The org.
@@ -31,14 +32,19 @@ pub struct Args {
     #[arg(long, default_value = "")]
     path: String,
     /// The role.
-    #[arg(long, required_unless_present = "connect", value_name = "ARN")]
+    #[arg(long, required_unless_present_any = ["connect", "policy", "trust", "bucket_copy"], value_name = "ARN")]
     role_arn: Option<String>,
+    #[command(flatten)]
+    documents: check_offline::Files,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
+    if args.documents.are_given() {
+        return check_offline::run(global, &args.documents, request(&args), args.json).await;
+    }
     let app = world::open(global).await?;
     world::require_org(&app, args.org).await?;
     let report = match &args.connect {
@@ -78,7 +84,7 @@ fn request(args: &Args) -> ConnectRequest {
 }
 
 /// The error with the flag of each wrong field.
-fn named(error: ConnectError) -> anyhow::Error {
+pub fn named(error: ConnectError) -> anyhow::Error {
     let ConnectError::Invalid(fields) = &error else { return error.into() };
     let flag = |field: Field| match field {
         Field::Account => "--account",
@@ -93,6 +99,17 @@ fn named(error: ConnectError) -> anyhow::Error {
 
 /// Every claim of a report, with what to paste for those that fail.
 pub fn show(report: &Report) {
+    lines(report);
+    out::talk(match report.state() {
+        State::Verified => "every required claim holds",
+        State::Waiting => "every required claim holds that can be proven before the first delivery",
+        State::Refused => "a required claim does not hold; `billconnect explain <check>` says more",
+        State::Undecided => "a required claim could not be proven now; try again",
+    });
+}
+
+/// Prints every claim, and what mends those that fail.
+pub fn lines(report: &Report) {
     let mut table = out::table(&["", "check", "found"]);
     for line in &report.checks {
         table.add_row([mark(line.verdict), line.check.spec().name, &line.found]);
@@ -104,10 +121,4 @@ pub fn show(report: &Report) {
             out::data(&format!("AWS said: {}: {}", words.code, words.message));
         }
     }
-    out::talk(match report.state() {
-        State::Verified => "every required claim holds",
-        State::Waiting => "every required claim holds that can be proven before the first delivery",
-        State::Refused => "a required claim does not hold; `billconnect explain <check>` says more",
-        State::Undecided => "a required claim could not be proven now; try again",
-    });
 }

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod check;
+mod check_offline;
 pub mod checks;
 pub mod costs;
 pub mod explain;

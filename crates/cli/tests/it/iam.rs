@@ -2,4 +2,5 @@
 
 mod generate;
 mod judge;
+mod offline;
 mod trust;

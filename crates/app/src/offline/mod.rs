@@ -1,0 +1,46 @@
+//! The step `check` without AWS: documents are judged in place of its answers, and a copy of the bucket is walked in its place.
+
+mod folder;
+
+use std::path::PathBuf;
+
+use billing::checks::{Report, Subject, judge};
+use billing::iam::{Documents, LeastPrivilege};
+use time::OffsetDateTime;
+
+use crate::check::gather;
+use crate::connect::{ConnectError, ConnectRequest, candidate};
+use crate::error::AppError;
+use folder::FolderAccount;
+
+/// What came of judging documents.
+#[derive(Debug)]
+pub struct OfflineReport {
+    /// Every claim once, as online.
+    pub report: Report,
+    /// How much the permission policy grants beyond what is needed, where one was given.
+    pub least_privilege: Option<LeastPrivilege>,
+    /// What to put in the place of a policy that grants too much.
+    pub tightened: String,
+}
+
+/// Judges what a customer would send by its documents alone. Asks no one, stores nothing. `copy` is a folder that holds what the
+/// bucket holds.
+pub async fn check_documents(
+    request: &ConnectRequest,
+    documents: &Documents,
+    copy: Option<PathBuf>,
+) -> Result<OfflineReport, ConnectError> {
+    let candidate = candidate(request)?;
+    if let Some(folder) = copy.as_ref().filter(|folder| !folder.is_dir()) {
+        let message = format!("the copy of the bucket `{}` is not a folder", folder.display());
+        return Err(ConnectError::App(AppError::Invalid(message)));
+    }
+    let account = FolderAccount::new(documents.operator.clone(), copy);
+    let evidence = gather(&account, &candidate).await?;
+    let operator_arn = documents.operator.arn();
+    let subject = Subject { candidate: &candidate, operator_arn, connected_at: None, now: OffsetDateTime::now_utc() };
+    let report = documents.judge(judge(subject, &evidence), &candidate);
+    let least_privilege = documents.least_privilege(&candidate);
+    Ok(OfflineReport { report, least_privilege, tightened: billing::iam::tightened(&candidate) })
+}
