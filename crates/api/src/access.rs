@@ -25,6 +25,7 @@ use axum::http::request::Parts;
 use billing::cost_query::{CostAnswer, CostQuery};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
+use billing::setup::{Setup, Wish};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
@@ -129,6 +130,11 @@ impl Viewer {
         self.app.bill_connect(self.org, id).await?;
         let receipts = self.app.receipts(self.org).await?;
         Ok(receipts.into_iter().filter(|receipt| receipt.connect == *id).collect())
+    }
+
+    /// What a customer applies to give this org access.
+    pub(crate) async fn setup(&self, wish: Wish) -> Result<Setup, ApiError> {
+        Ok(self.app.setup(self.org, wish).await?)
     }
 
     pub(crate) async fn costs(&self, question: &CostQuery) -> Result<CostAnswer, ApiError> {

@@ -16,6 +16,7 @@ pub mod orgs;
 mod poll;
 pub mod query;
 pub mod service_accounts;
+mod setup;
 pub mod store;
 mod token_text;
 pub mod tokens;

@@ -25,4 +25,5 @@ pub mod probe;
 pub mod receipt;
 pub mod reconcile;
 pub mod role;
+pub mod setup;
 pub mod standing;

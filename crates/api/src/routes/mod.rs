@@ -13,6 +13,7 @@ mod operator;
 mod page;
 mod receipts;
 mod role_body;
+mod setup;
 mod status;
 mod token;
 
@@ -44,7 +45,13 @@ pub(crate) fn groups() -> Vec<Group> {
         group(
             "Onboarding, second generation",
             "The same steps, with more to say.",
-            vec![finops_bill_connects::routes(), checks::routes(), receipts::routes(), audit::routes()],
+            vec![
+                finops_bill_connects::routes(),
+                checks::routes(),
+                receipts::routes(),
+                setup::routes(),
+                audit::routes(),
+            ],
         ),
         group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes()]),
         group("Operator", "Orgs and their credentials, for the operator's own programs.", vec![operator::routes()]),

@@ -4,6 +4,7 @@ mod access;
 mod conformance;
 mod connecting;
 mod errors;
+mod setup;
 mod shapes;
 mod tokens;
 
@@ -125,7 +126,7 @@ impl Api {
         let store = Store::open(&folder.path().join("store.db")).await.unwrap();
         let lake = lake::Lake::open(&folder.path().join("lake"), lake::LakeSettings::default()).unwrap();
         let org = store.create_org("Acme").await.unwrap().id;
-        let app = Arc::new(App::new(store, lake, Arc::new(NoAws), Settings::default()));
+        let app = Arc::new(App::new(store, lake, Arc::new(NoAws), settings()));
         let (admin, viewer) = (token(&app, org, Role::Admin).await, token(&app, org, Role::Viewer).await);
         Self { app, settings: HttpSettings::default(), org, admin, viewer, _folder: folder }
     }
@@ -190,6 +191,10 @@ impl Api {
 /// Whoever sets a test up.
 fn nobody() -> Actor {
     Actor::local(Who::Unknown)
+}
+
+fn settings() -> Settings {
+    Settings { operator_principal: Some("arn:aws:iam::999999999999:user/billconnect".to_owned()) }
 }
 
 async fn token(app: &App, org: OrgId, role: Role) -> String {
