@@ -48,13 +48,10 @@ stop() {{
 
 org={}
 role={}
-bucket={}
-
 account=$(aws sts get-caller-identity --query Account --output text)
 ",
         word(&org.to_string()),
         word(setup.wish.role.as_ref()),
-        word(bucket.as_ref()),
     );
     if let Some(payer) = &setup.wish.account {
         text.push_str(&format!(
@@ -70,6 +67,7 @@ fi
 
 fn destination(setup: &Setup) -> Destination<'_> {
     Destination {
+        partition: "aws",
         account: ACCOUNT,
         bucket: setup.wish.bucket.as_ref(),
         path: setup.wish.path.as_ref(),
@@ -89,6 +87,7 @@ fn bucket(setup: &Setup) -> String {
     format!(
         "
 # The bucket, closed to the public.
+bucket={bucket}
 if ! aws s3api head-bucket --region {region} --bucket \"$bucket\" --expected-bucket-owner \"$account\" >/dev/null 2>&1; then
   aws s3api create-bucket --region {region} --bucket \"$bucket\"{place} >/dev/null
   aws s3api put-public-access-block --region {region} --bucket \"$bucket\" \\
@@ -106,6 +105,7 @@ else
   aws s3api put-bucket-policy --region {region} --bucket \"$bucket\" --policy \"$bucket_policy\"
 fi
 ",
+        bucket = word(setup.wish.bucket.as_ref()),
         policy = json_word(&report::bucket_policy(&destination(setup))),
     )
 }

@@ -27,9 +27,13 @@ pub(super) fn template(setup: &Setup) -> Value {
     if setup.wish.ending == Ending::Connect {
         resources.extend(connection(setup));
     }
+    let about = match setup.wish.delivery {
+        Delivery::None => "Lets billconnect read the AWS bills in a bucket of this account, the payer account.",
+        _ => "Has AWS deliver this payer account's bills, and lets billconnect read them. Make the stack in us-east-1.",
+    };
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Lets billconnect read the AWS bills in a bucket of this account, the payer account.",
+        "Description": about,
         "Parameters": parameters(setup).into_iter().map(|(name, shape)| (name.to_owned(), shape)).collect::<Map<_, _>>(),
         "Resources": intrinsic(Value::Object(resources)),
         "Outputs": intrinsic(outputs()),
@@ -107,6 +111,7 @@ fn role(setup: &Setup) -> Value {
 /// The bucket, which outlives the stack, its policy, and the report or export.
 fn delivery(setup: &Setup) -> Map<String, Value> {
     let to = Destination {
+        partition: "${AWS::Partition}",
         account: "${AWS::AccountId}",
         bucket: "${BucketName}",
         path: "${BucketPath}",
@@ -187,29 +192,25 @@ fn connection(setup: &Setup) -> Map<String, Value> {
             },
         }),
     );
-    let mut before = vec!["BillingReader"];
+    let mut request = json!({
+        "Type": "Custom::BillConnect",
+        "Properties": {
+            "ServiceToken": { "Fn::GetAtt": ["Connector", "Arn"] },
+            "ServiceTimeout": "600",
+            "ServiceUrl": "${ServiceUrl}",
+            "AccessToken": "${AccessToken}",
+            "WaitSeconds": "${WaitSeconds}",
+            "OrgId": "${OrgId}",
+            "BillAccountId": "${AWS::AccountId}",
+            "BucketName": "${BucketName}",
+            "BucketPath": "${BucketPath}",
+            "RoleArn": { "Fn::GetAtt": ["BillingReader", "Arn"] },
+        },
+    });
     if setup.wish.delivery != Delivery::None {
-        before.push("BillingReport");
+        request["DependsOn"] = json!("BillingReport");
     }
-    made.insert(
-        "BillConnect".into(),
-        json!({
-            "Type": "Custom::BillConnect",
-            "DependsOn": before,
-            "Properties": {
-                "ServiceToken": { "Fn::GetAtt": ["Connector", "Arn"] },
-                "ServiceTimeout": "600",
-                "ServiceUrl": "${ServiceUrl}",
-                "AccessToken": "${AccessToken}",
-                "WaitSeconds": "${WaitSeconds}",
-                "OrgId": "${OrgId}",
-                "BillAccountId": "${AWS::AccountId}",
-                "BucketName": "${BucketName}",
-                "BucketPath": "${BucketPath}",
-                "RoleArn": { "Fn::GetAtt": ["BillingReader", "Arn"] },
-            },
-        }),
-    );
+    made.insert("BillConnect".into(), request);
     made
 }
 
@@ -321,7 +322,7 @@ mod tests {
             let template = template(&setup(with, Ending::Connect));
             let report = &template["Resources"]["BillingReport"];
             assert_eq!((&report["Type"], &report["DependsOn"]), (&json!(kind), &json!("BillingBucketPolicy")));
-            assert_eq!(template["Resources"]["BillConnect"]["DependsOn"], json!(["BillingReader", "BillingReport"]));
+            assert_eq!(template["Resources"]["BillConnect"]["DependsOn"], "BillingReport");
         }
     }
 }

@@ -17,6 +17,8 @@ const FOCUS_AWS_COLUMNS: [&str; 3] = ["x_Discounts", "x_Operation", "x_ServiceCo
 /// Where a delivery goes, as text: the real names, or a template's placeholders for them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Destination<'a> {
+    /// The partition.
+    pub partition: &'a str,
     /// The account that the bucket and the report are in.
     pub account: &'a str,
     /// The bucket.
@@ -40,7 +42,7 @@ pub(super) enum Order {
 
 /// The policy that lets AWS's billing services, acting for this account alone, write to the bucket and see that they may.
 pub(super) fn bucket_policy(to: &Destination<'_>) -> Value {
-    let Destination { account, bucket, .. } = to;
+    let Destination { partition, account, bucket, .. } = to;
     json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -48,13 +50,13 @@ pub(super) fn bucket_policy(to: &Destination<'_>) -> Value {
             "Effect": "Allow",
             "Principal": { "Service": ["billingreports.amazonaws.com", "bcm-data-exports.amazonaws.com"] },
             "Action": ["s3:PutObject", "s3:GetBucketPolicy"],
-            "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+            "Resource": [format!("arn:{partition}:s3:::{bucket}"), format!("arn:{partition}:s3:::{bucket}/*")],
             "Condition": {
                 "StringEquals": { "aws:SourceAccount": account },
                 "ArnLike": {
                     "aws:SourceArn": [
-                        format!("arn:aws:cur:{BILLING_REGION}:{account}:definition/*"),
-                        format!("arn:aws:bcm-data-exports:{BILLING_REGION}:{account}:export/*"),
+                        format!("arn:{partition}:cur:{BILLING_REGION}:{account}:definition/*"),
+                        format!("arn:{partition}:bcm-data-exports:{BILLING_REGION}:{account}:export/*"),
                     ],
                 },
             },
@@ -137,8 +139,14 @@ fn export(to: &Destination<'_>, table: &Table) -> Value {
 mod tests {
     use super::*;
 
-    const TO: Destination<'_> =
-        Destination { account: "123456789012", bucket: "b", path: "p", region: "eu-west-1", report: "r" };
+    const TO: Destination<'_> = Destination {
+        partition: "aws",
+        account: "123456789012",
+        bucket: "b",
+        path: "p",
+        region: "eu-west-1",
+        report: "r",
+    };
 
     #[test]
     fn only_this_accounts_reports_may_be_written() {

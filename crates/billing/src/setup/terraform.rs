@@ -12,10 +12,11 @@ use crate::policy::{self, Place};
 const EXTERNAL_IDS: [&str; 2] = ["external_id", "next_external_id"];
 
 const TO: Destination<'_> = Destination {
+    partition: "${local.partition}",
     account: "${local.account_id}",
     bucket: "${var.bucket}",
     path: "${var.bucket_path}",
-    region: "${var.bucket_region}",
+    region: "${aws_s3_bucket.billing.region}",
     report: "${var.report_name}",
 };
 
@@ -50,7 +51,11 @@ fn main(setup: &Setup) -> String {
         blocks.extend(bucket());
         blocks.extend(delivery(setup.wish.delivery));
     }
-    hcl::file("Lets billconnect read the AWS bills in a bucket of this account, the payer account.", &blocks)
+    let about = match setup.wish.delivery {
+        Delivery::None => "Lets billconnect read the AWS bills in a bucket of this account, the payer account.",
+        _ => "Has AWS deliver this payer account's bills, and lets billconnect read them. Use a provider of us-east-1.",
+    };
+    hcl::file(about, &blocks)
 }
 
 fn role(setup: &Setup) -> Block {
@@ -167,10 +172,7 @@ fn variables(setup: &Setup) -> String {
         ),
     ]);
     if wish.delivery != Delivery::None {
-        all.extend([
-            variable("bucket_region", "The region of the bucket, which is the provider's.", wish.region.as_ref()),
-            variable("report_name", "What the report or export is called.", wish.report.as_ref()),
-        ]);
+        all.push(variable("report_name", "What the report or export is called.", wish.report.as_ref()));
     }
     hcl::file("What the module is told; the defaults are this org's.", &all)
 }

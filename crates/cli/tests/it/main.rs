@@ -17,5 +17,6 @@ mod matrix;
 mod onboarding;
 mod operator;
 mod rooms;
+mod setup;
 mod tenants;
 mod tokens;

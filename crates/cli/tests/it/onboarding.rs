@@ -252,22 +252,3 @@ async fn the_command_line_proves_the_same_without_storing() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(failed(&report)["check"], "external-id-required");
 }
-
-#[tokio::test]
-async fn setup_prints_what_connects() {
-    let story = delivered().await;
-    let org = story.org.to_string();
-    let bucket = story.world.candidate.bucket.as_ref();
-    let setup = story.server.install().json(&["setup", "aws", "--org", &org, "--bucket", bucket, "--json"]);
-    let role = "as-printed";
-    story.world.payer.role(role, &setup["trust_policy"]).await;
-    story.world.payer.set_permissions(role, &setup["permission_policy"]).await;
-    assert!(
-        setup["connect"].as_str().unwrap().contains(&format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role"))
-    );
-    let mut body = story.body();
-    body["aws_sts_role_arn"] = json!(format!("arn:aws:iam::{}:role/{role}", story.payer()));
-    let path = format!("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role");
-    let answer = story.call(Method::POST, &path, Some(body)).await;
-    assert_eq!(answer.status, 201, "{}", answer.json);
-}

@@ -7,4 +7,5 @@ pub mod emulator;
 pub mod proxy;
 pub mod server;
 pub mod story;
+pub mod tools;
 pub mod world;
