@@ -61,6 +61,7 @@ pub(crate) struct Param {
     pub(crate) name: &'static str,
     /// `query` or `path`.
     pub(crate) place: &'static str,
+    pub(crate) required: bool,
     pub(crate) about: &'static str,
     pub(crate) schema: Value,
 }
@@ -69,23 +70,28 @@ pub(crate) struct Param {
 impl Param {
     /// A text in the query that may be left out.
     pub(crate) fn text(name: &'static str, about: &'static str) -> Self {
-        Self { name, place: "query", about, schema: json!({ "type": "string" }) }
+        Self { name, place: "query", required: false, about, schema: json!({ "type": "string" }) }
     }
 
     /// One of a few words in the query; may be left out.
     pub(crate) fn word(name: &'static str, about: &'static str, words: &[&str]) -> Self {
-        Self { name, place: "query", about, schema: json!({ "type": "string", "enum": words }) }
+        Self { name, place: "query", required: false, about, schema: json!({ "type": "string", "enum": words }) }
     }
 
     /// A whole number in the query that may be left out.
     pub(crate) fn whole(name: &'static str, about: &'static str, range: std::ops::RangeInclusive<u64>) -> Self {
         let schema = json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() });
-        Self { name, place: "query", about, schema }
+        Self { name, place: "query", required: false, about, schema }
+    }
+
+    /// The same, but it may not be left out.
+    pub(crate) fn needed(self) -> Self {
+        Self { required: true, ..self }
     }
 
     /// A segment of the path; `pattern` is a regular expression for the whole of it.
     pub(crate) fn segment(name: &'static str, about: &'static str, pattern: &str) -> Self {
-        Self { name, place: "path", about, schema: json!({ "type": "string", "pattern": pattern }) }
+        Self { name, place: "path", required: true, about, schema: json!({ "type": "string", "pattern": pattern }) }
     }
 }
 
@@ -164,6 +170,11 @@ impl Route {
     /// A JSON answer of a type.
     pub(crate) fn answers<T: ToSchema>(self, status: u16) -> Self {
         self.carries(status, ("application/json", Shape::of::<T>()))
+    }
+
+    /// A JSON answer of a type, or of whatever form another standard gives it.
+    pub(crate) fn answers_or_object<T: ToSchema>(self, status: u16) -> Self {
+        self.carries(status, ("application/json", Shape::of::<T>().or_object()))
     }
 
     /// A JSON array of a type.

@@ -105,8 +105,14 @@ fn operation(group: &Group, route: &Route) -> Value {
     if let Some(body) = request_body(doc) {
         operation["requestBody"] = body;
     }
-    let mut responses: Map<String, Value> =
-        doc.answers.iter().map(|answer| (answer.status.to_string(), response(answer))).collect();
+    let mut responses = Map::new();
+    for answer in &doc.answers {
+        // One status may carry several content types.
+        let listed = responses.entry(answer.status.to_string()).or_insert_with(|| response(answer));
+        if let Some(content) = &answer.content {
+            listed["content"][content.kind] = json!({ "schema": content.shape.schema });
+        }
+    }
     for status in route.errors() {
         let content = json!({ "application/vnd.goa.error": { "schema": reference("Error") } });
         let answer = json!({ "description": error::when(status), "content": content });
@@ -126,9 +132,9 @@ fn parameters(route: &Route) -> Vec<Value> {
         json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
     });
     let own = route.doc.params.iter().map(|param| {
-        let required = param.place == "path";
         json!({
-            "name": param.name, "in": param.place, "required": required, "description": param.about, "schema": param.schema
+            "name": param.name, "in": param.place, "required": param.required, "description": param.about,
+            "schema": param.schema
         })
     });
     known.chain(own).collect()
@@ -150,12 +156,7 @@ fn response(answer: &Answer) -> Value {
         202 => "It is under way.",
         _ => "It is done; there is nothing to say.",
     };
-    match &answer.content {
-        None => json!({ "description": description }),
-        Some(content) => {
-            json!({ "description": description, "content": { (content.kind): { "schema": content.shape.schema } } })
-        }
-    }
+    json!({ "description": description })
 }
 
 #[cfg(test)]

@@ -59,11 +59,11 @@ fn row(page: &mut String, (path, method): (&str, &str), operation: &Value) {
         let _ = write!(page, "<br>takes {}", kind(body));
     }
     let answers = object(&operation["responses"]).iter().map(|(status, answer)| {
-        let content = object(&answer["content"]).iter().next();
-        match content {
-            Some((_, content)) if status.starts_with('2') => format!("{status} {}", kind(&content["schema"])),
-            _ => status.clone(),
-        }
+        let contents = object(&answer["content"]).values();
+        let mut kinds: Vec<String> = contents.map(|content| kind(&content["schema"])).collect();
+        kinds.dedup();
+        let shown = status.starts_with('2') && !kinds.is_empty();
+        if shown { format!("{status} {}", kinds.join(" or ")) } else { status.clone() }
     });
     let _ = writeln!(page, " | {} |", answers.collect::<Vec<_>>().join(", "));
 }
@@ -117,6 +117,10 @@ fn kind(schema: &Value) -> String {
     let words = items(&schema["enum"]);
     if !words.is_empty() {
         return words.iter().map(|word| format!("`{}`", plain(word))).collect::<Vec<_>>().join(", ");
+    }
+    let kinds = items(&schema["anyOf"]);
+    if !kinds.is_empty() {
+        return kinds.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     match text(&schema["type"]) {
         "array" => format!("array of {}", kind(&schema["items"])),

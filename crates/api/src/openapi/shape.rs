@@ -37,6 +37,11 @@ impl Shape {
         Self { schema: json!({ "type": "object" }), parts: Vec::new() }
     }
 
+    /// This, or an object of which no more is said.
+    pub(crate) fn or_object(self) -> Self {
+        Self { schema: json!({ "anyOf": [self.schema, { "type": "object" }] }), ..self }
+    }
+
     /// A text that is no JSON.
     pub(crate) fn text() -> Self {
         Self { schema: json!({ "type": "string" }), parts: Vec::new() }

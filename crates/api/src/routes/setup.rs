@@ -6,38 +6,87 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use billing::names::OrgId;
 use billing::policy::Grant;
-use billing::setup::{Artefact, Asked, Ending, Field, Flaw, Format, Setup};
+use billing::setup::{Artefact, Asked, Delivery, Ending, Field, Flaw, Format, Setup};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Viewer;
 use crate::error::ApiError;
+use crate::route::{Needs, Param, Route};
+
+/// The rows.
+pub(super) fn routes() -> Vec<Route> {
+    let formats = Format::ALL.map(Format::name);
+    let deliveries = Delivery::ALL.map(|(name, _)| name);
+    vec![
+        Needs::Viewer
+            .get("/finops-onboarding/v1/orgs/{org}/setup", show)
+            .named("finopsSetup", "Make what a customer's administrator applies to grant access")
+            .about(
+                "Without `format`, every form is listed. With it, the form comes as what it is: `policy`, `policy-tightened`, \
+                 `trust` and `cloudformation` as JSON, `cli` as a shell script, the others as text.",
+            )
+            .param(Param::text("bucketName", "the bucket that AWS delivers to").needed())
+            .param(Param::word("format", "the form; all of them if left out", &formats))
+            .param(Param::text("bucketPath", "the path in the bucket"))
+            .param(Param::text("billAccountId", "the payer account; the script and the module refuse to run in another"))
+            .param(Param::word("tightened", "grant no more than the path and what is called", &["true", "false"]))
+            .param(Param::word("with", "what else is made: the bucket, its policy and this report or export", &deliveries))
+            .param(Param::word("connect", "end the CloudFormation stack with the request that connects", &["true", "false"]))
+            .param(Param::text("roleName", "the role to make; `billing-reader` if left out"))
+            .param(Param::text("reportName", "the report or export to make; `billconnect` if left out"))
+            .param(Param::text("bucketRegion", "the region of the bucket to make; `us-east-1` if left out"))
+            .param(Param::word("partition", "the customer's partition", &["aws", "aws-cn", "aws-us-gov"]))
+            .param(Param::text("serviceUrl", "where this service answers, for the request"))
+            .param(Param::text("templateUrl", "where the CloudFormation template is hosted, for the quick-create link"))
+            .answers_or_object::<View>(200)
+            .answers_text(200, "text/x-shellscript")
+            .answers_text(200, "text/plain")
+            .refuses(&[400, 422, 502]),
+    ]
+}
 
 /// Every form of the setup.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Setup)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct View {
+    #[schema(example = "finops:setup")]
     kind: &'static str,
+    #[schema(value_type = String, example = "123456789")]
     org_id: OrgId,
+    /// Whom the role is to trust.
+    #[schema(example = "arn:aws:iam::999999999999:user/billconnect")]
     operator_principal: String,
+    /// What the role is to require: one id, or two during a rotation.
     external_ids: Vec<String>,
     values: Vec<ArtefactView>,
 }
 
 /// One form, or why it cannot be made of what was asked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SetupForm)]
 #[serde(rename_all = "camelCase")]
 struct ArtefactView {
+    #[schema(example = "terraform")]
     format: &'static str,
+    #[schema(example = "a Terraform module")]
     about: &'static str,
+    #[schema(example = "text/plain")]
     media_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     files: Option<Vec<FileView>>,
+    /// Why there are no files.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     unavailable: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SetupFile)]
 struct FileView {
+    #[schema(example = "main.tf")]
     name: &'static str,
     content: String,
 }
@@ -86,7 +135,7 @@ fn view(setup: &Setup) -> View {
     }
 }
 
-/// Reads the query; a parameter that there is not is named, as a typing error would otherwise go unseen.
+/// Reads the query.
 fn read(query: &str) -> Result<Query, ApiError> {
     let mut read = Query::default();
     let mut flaws = Vec::new();
@@ -118,10 +167,8 @@ fn read(query: &str) -> Result<Query, ApiError> {
                 Some(false) => asked.ending = Ending::Role,
                 None => flaws.push("`connect`: it is `true` or `false`".to_owned()),
             },
-            other => {
-                let other: String = other.chars().take(64).collect();
-                flaws.push(format!("`{other}`: there is no such parameter"));
-            }
+            // As everywhere, what is not known is not looked at.
+            _ => {}
         }
     }
     if read.asked.bucket.is_empty() {

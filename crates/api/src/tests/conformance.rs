@@ -48,6 +48,9 @@ fn problems(schema: &Value, value: &Value) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         return problems(DOCUMENT.pointer(&reference[1..]).expect("references lead somewhere"), value);
     }
+    if let Some(kinds) = schema["anyOf"].as_array() {
+        return kinds.iter().map(|kind| problems(kind, value)).min_by_key(Vec::len).unwrap_or_default();
+    }
     if let Some(words) = schema["enum"].as_array() {
         return if words.contains(value) { Vec::new() } else { vec![format!("{value} is none of {words:?}")] };
     }

@@ -47,8 +47,8 @@ async fn each_format_comes_as_what_it_is() {
 async fn every_wrong_parameter_is_named() {
     let api = Api::new().await;
     let base = SETUP.split('?').next().unwrap();
-    let message = api.get(&format!("{base}?format=yaml&tightened=maybe&bukcet=x")).await.error(400, "bad_request");
-    for name in ["`format`", "`tightened`", "`bukcet`", "`bucketName`"] {
+    let message = api.get(&format!("{base}?format=yaml&tightened=maybe&unknown=x")).await.error(400, "bad_request");
+    for name in ["`format`", "`tightened`", "`bucketName`"] {
         assert!(message.contains(name), "{name}: {message}");
     }
     let wrong = format!("{base}?bucketName=B&with=cur&roleName=a%20b&serviceUrl=http%3A%2F%2Fevil");

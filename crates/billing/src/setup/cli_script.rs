@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::report::{self, BILLING_REGION, DELIVERY_SID, Destination, Order};
 use super::{Delivery, ORG_TAG, POLICY_NAME, ROLE_DESCRIPTION, Setup, connect};
+use crate::names::AccountId;
 
 const ACCOUNT: &str = "${account}";
 const ARN: &str = "${arn}";
@@ -35,7 +36,8 @@ fn json_word(value: &Value) -> String {
 
 fn head(setup: &Setup) -> String {
     let (org, bucket) = (setup.org, &setup.wish.bucket);
-    let mut text = format!(
+    let only_here = setup.wish.account.as_ref().map(only_in).unwrap_or_default();
+    format!(
         "#!/bin/sh
 # Lets billconnect read the AWS bills in the bucket {bucket}, for its org {org}.
 # Run it with the AWS CLI as an administrator of the payer account. A second run changes nothing more.
@@ -49,20 +51,20 @@ stop() {{
 org={}
 role={}
 account=$(aws sts get-caller-identity --query Account --output text)
-",
+{only_here}",
         word(&org.to_string()),
         word(setup.wish.role.as_ref()),
-    );
-    if let Some(payer) = &setup.wish.account {
-        text.push_str(&format!(
-            "if [ \"$account\" != {payer} ]; then
+    )
+}
+
+/// The script ends before it changes anything in another account.
+fn only_in(payer: &AccountId) -> String {
+    format!(
+        "if [ \"$account\" != {payer} ]; then
   stop \"these credentials are of the account $account, not of the payer account {payer}; nothing was changed\"
 fi
-",
-            payer = payer.as_ref(),
-        ));
-    }
-    text
+"
+    )
 }
 
 fn destination(setup: &Setup) -> Destination<'_> {

@@ -13,15 +13,13 @@ pub(super) fn quick_create(setup: &Setup) -> Result<String, Unavailable> {
         Partition::AwsCn => format!("{region}.console.amazonaws.cn"),
         Partition::AwsUsGov => format!("{region}.console.amazonaws-us-gov.com"),
     };
-    let mut link = format!(
-        "https://{console}/cloudformation/home?region={region}#/stacks/create/review?templateURL={}&stackName=billconnect-{}",
+    let parameters: String =
+        filled_parameters(setup).into_iter().map(|(name, value)| format!("&param_{name}={}", encode(&value))).collect();
+    Ok(format!(
+        "https://{console}/cloudformation/home?region={region}#/stacks/create/review?templateURL={}&stackName=billconnect-{}{parameters}",
         encode(template.as_ref()),
         setup.org
-    );
-    for (name, value) in filled_parameters(setup) {
-        link.push_str(&format!("&param_{name}={}", encode(&value)));
-    }
-    Ok(link)
+    ))
 }
 
 /// The region of the stack: IAM is the same in all, but reports and exports are made in one only, and their bucket with them.
@@ -34,14 +32,10 @@ fn region(setup: &Setup) -> &str {
 
 /// Percent-encodes all but the characters that no part of a URL gives a meaning.
 fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded =
+        text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    encoded.collect()
 }
 
 #[cfg(test)]

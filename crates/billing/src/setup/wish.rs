@@ -187,6 +187,7 @@ fn delivery(given: Option<&str>) -> Result<Delivery, String> {
     known.ok_or_else(|| format!("`{given}` is nothing to set up: it is `none`, `cur`, `cur2` or `focus`"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn text(error: NameError) -> String {
     error.to_string()
 }
