@@ -13,8 +13,9 @@ pub(super) fn quick_create(setup: &Setup) -> Result<String, Unavailable> {
         Partition::AwsCn => format!("{region}.console.amazonaws.cn"),
         Partition::AwsUsGov => format!("{region}.console.amazonaws-us-gov.com"),
     };
-    let parameters: String =
+    let parameters: Vec<String> =
         filled_parameters(setup).into_iter().map(|(name, value)| format!("&param_{name}={}", encode(&value))).collect();
+    let parameters = parameters.concat();
     Ok(format!(
         "https://{console}/cloudformation/home?region={region}#/stacks/create/review?templateURL={}&stackName=billconnect-{}{parameters}",
         encode(template.as_ref()),
@@ -33,9 +34,9 @@ fn region(setup: &Setup) -> &str {
 /// Percent-encodes all but the characters that no part of a URL gives a meaning.
 fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encoded =
-        text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
-    encoded.collect()
+    let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let encoded: Vec<String> = text.bytes().map(encode).collect();
+    encoded.concat()
 }
 
 #[cfg(test)]
