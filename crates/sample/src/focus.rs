@@ -135,9 +135,10 @@ pub(crate) fn cell<'e>(name: &str, entry: &'e Entry<'_>, part: Part) -> Cow<'e, 
         "CommitmentDiscountCategory" => by_commitment(entry, ["Usage", "Spend"]),
         "CommitmentDiscountType" => by_commitment(entry, ["Reserved Instance", "Savings Plan"]),
         "CommitmentDiscountId" => return commitment(entry),
-        "ConsumedQuantity" if is_usage(entry, part) => return Cow::Borrowed(entry.cells.get(Col::UsageAmount)),
         "ConsumedUnit" if is_usage(entry, part) => return Cow::Borrowed(entry.cells.get(Col::PricingUnit)),
-        "PricingQuantity" if is_usage(entry, part) => return Cow::Borrowed(entry.cells.get(Col::UsageAmount)),
+        "ConsumedQuantity" | "PricingQuantity" if is_usage(entry, part) => {
+            return Cow::Borrowed(entry.cells.get(Col::UsageAmount));
+        }
         _ => "",
     };
     Cow::Borrowed(word.as_bytes())
@@ -175,14 +176,13 @@ fn same(name: &str) -> Option<Col> {
 
 fn money(name: &str, entry: &Entry<'_>, part: Part) -> Option<Dec> {
     let charges = entry.money.charges(entry.line_type);
-    let stated = part == Part::Stated;
-    Some(match name {
-        "BilledCost" => stated.then_some(charges.billed).unwrap_or_default(),
-        "EffectiveCost" if stated => charges.effective,
-        "EffectiveCost" => charges.unused.unwrap_or_default(),
-        "ListCost" => stated.then_some(charges.list).unwrap_or_default(),
-        // No total uses it: the price before commitments is the public one here.
-        "ContractedCost" => stated.then_some(charges.list).unwrap_or_default(),
+    Some(match (name, part) {
+        ("BilledCost", Part::Stated) => charges.billed,
+        ("EffectiveCost", Part::Stated) => charges.effective,
+        ("EffectiveCost", Part::Unused) => charges.unused.unwrap_or_default(),
+        // No total uses the contracted cost: the price before commitments is the public one here.
+        ("ListCost" | "ContractedCost", Part::Stated) => charges.list,
+        ("BilledCost" | "ListCost" | "ContractedCost", Part::Unused) => Dec::ZERO,
         _ => return None,
     })
 }

@@ -108,7 +108,9 @@ impl CsvPart {
             }
             Sheet::Table(format, columns) => {
                 let parts = table::parts(*format, entry);
-                parts.iter().for_each(|part| table::write_row(columns, (entry, *part), &mut self.text));
+                for part in parts {
+                    table::write_row(columns, (entry, *part), &mut self.text);
+                }
                 parts.len() as u64
             }
         };

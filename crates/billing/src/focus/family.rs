@@ -1,7 +1,7 @@
 //! Families of reports: the rules that read them, whatever the spelling and the packing of their files.
 
 use super::export;
-use super::line_item_type::{RULES, UNKNOWN};
+use super::line_item_type::{LineItemRule, RULES, UNKNOWN};
 use super::mapping::{self, Mapping};
 use crate::receipt::ComparedCost;
 
@@ -56,7 +56,7 @@ impl Family {
     pub fn sources(&self) -> impl Iterator<Item = &'static str> + use<> {
         let by_type = self.has_line_item_types();
         let rules = RULES.iter().chain([&UNKNOWN]).filter(move |_| by_type);
-        self.mappings.iter().flat_map(|mapping| mapping.sources()).copied().chain(rules.flat_map(|rule| rule.sources()))
+        self.mappings.iter().flat_map(Mapping::sources).copied().chain(rules.flat_map(LineItemRule::sources))
     }
 
     /// Whether a rule reads this source column by its name; what none reads lands in a JSON object.

@@ -12,8 +12,8 @@ use arrow::datatypes::{
 use time::OffsetDateTime;
 
 use super::error::Fault;
-use super::header::Header;
-use super::maps::MapReader;
+use super::header::{Header, MapColumn};
+use super::maps::{Apart, Known};
 use super::objects::append_json;
 use super::row::Row;
 
@@ -82,33 +82,47 @@ impl Row for BatchRow<'_> {
 }
 
 /// A batch's columns by the header's places, those that maps have among them.
-pub(super) fn columns(batch: &RecordBatch, header: &Header, maps: &mut [MapReader]) -> Result<Vec<Column>, Untold> {
+pub(super) fn columns(batch: &RecordBatch, header: &Header, maps: &mut [Known]) -> Result<Vec<Column>, Untold> {
     let mut columns = Vec::with_capacity(header.names().len());
     for (place, array) in batch.columns().iter().enumerate() {
-        columns.push(match (header.map_at(place), array.as_map_opt()) {
-            (Some(_), Some(_)) => Column::empty(),
-            _ => text(array).map_err(|data_type| Untold { place, data_type })?,
+        columns.push(match header.map_at(place) {
+            Some(_) => Column::empty(),
+            None => text(array).map_err(|data_type| Untold { place, data_type })?,
         });
     }
     columns.resize_with(header.names().len(), Column::empty);
-    for (map, reader) in header.maps().iter().zip(maps) {
-        let entries: Vec<usize> = map.entries.iter().map(|(_, place)| *place).collect();
+    for (map, known) in header.maps().iter().zip(maps) {
+        let array = batch.column(map.place);
         let untold = |data_type| Untold { place: map.place, data_type };
-        let Some(array) = batch.column(map.place).as_map_opt() else {
-            return Err(untold(batch.column(map.place).data_type().clone()));
-        };
-        let parts = MapParts::new(array).map_err(untold)?;
+        let parts = array.as_map_opt().map(MapParts::new).transpose().map_err(untold)?;
+        // Whoever copied the bill may have written maps as JSON, as they are in csv.
+        let texts = if parts.is_none() { Some(text(array).map_err(untold)?) } else { None };
         for row in 0..array.len() {
-            reader.begin();
-            parts.entries(row, |key, value| reader.entry(key, value));
-            reader.end();
-            columns[map.place].push(&reader.apart.rest);
-            for (place, cell) in entries.iter().zip(&reader.apart.cells) {
-                columns[*place].push(cell);
+            match (&parts, &texts) {
+                (Some(parts), _) => {
+                    let reader = &mut known.reader;
+                    reader.begin();
+                    parts.entries(row, |key, value| reader.entry(key, value));
+                    reader.end();
+                    push(&mut columns, map, &reader.apart);
+                }
+                (None, texts) => {
+                    let json = texts.as_ref().map_or("", |texts| texts.cell(row));
+                    let no_object = || untold("text that is no JSON object".to_owned());
+                    push(&mut columns, map, &*known.apart(json.as_bytes()).ok_or_else(no_object)?);
+                }
             }
         }
     }
     Ok(columns)
+}
+
+/// Appends what one map was taken apart into.
+fn push(columns: &mut [Column], map: &MapColumn, apart: &Apart) {
+    columns[map.place].push(&apart.rest);
+    for ((_, place), cell) in map.entries.iter().zip(&apart.cells) {
+        columns[*place].push(cell);
+    }
 }
 
 /// All texts of these columns together.
@@ -120,12 +134,12 @@ pub(super) fn size(columns: &[Column]) -> usize {
 #[derive(Debug)]
 pub(super) struct Untold {
     pub(super) place: usize,
-    pub(super) data_type: DataType,
+    pub(super) data_type: String,
 }
 
 /// The array's values as text: a double as the shortest decimal that is read back as the same double, an instant as
 /// `2026-09-01T00:00:00Z`, a map as a JSON object. The type, where it has no text.
-fn text(array: &ArrayRef) -> Result<Column, DataType> {
+fn text(array: &ArrayRef) -> Result<Column, String> {
     match array.data_type() {
         DataType::Float64 => Ok(floats::<Float64Type>(array)),
         DataType::Float32 => Ok(floats::<Float32Type>(array)),
@@ -137,10 +151,10 @@ fn text(array: &ArrayRef) -> Result<Column, DataType> {
         DataType::Map(..) => json_objects(array.as_map()),
         DataType::Null => Ok(Column::Written(String::new(), vec![0; array.len()])),
         DataType::Utf8 => Ok(Column::Text(array.as_string().clone())),
-        data_type if data_type.is_nested() => Err(data_type.clone()),
+        data_type if data_type.is_nested() => Err(data_type.to_string()),
         data_type => match cast(array, &DataType::Utf8) {
             Ok(texts) => Ok(Column::Text(texts.as_string().clone())),
-            Err(_) => Err(data_type.clone()),
+            Err(_) => Err(data_type.to_string()),
         },
     }
 }
@@ -197,7 +211,7 @@ fn written<V>(values: impl Iterator<Item = Option<V>>, mut write: impl FnMut(&mu
     Column::Written(text, ends)
 }
 
-fn json_objects(maps: &MapArray) -> Result<Column, DataType> {
+fn json_objects(maps: &MapArray) -> Result<Column, String> {
     let parts = MapParts::new(maps)?;
     let mut column = Column::empty();
     for row in 0..maps.len() {
@@ -224,7 +238,7 @@ struct MapParts<'a> {
 }
 
 impl<'a> MapParts<'a> {
-    fn new(maps: &'a MapArray) -> Result<Self, DataType> {
+    fn new(maps: &'a MapArray) -> Result<Self, String> {
         Ok(Self { maps, keys: text(maps.keys())?, values: text(maps.values())? })
     }
 

@@ -24,7 +24,9 @@ pub enum IngestError {
         file: String,
     },
     /// A column of a Parquet file holds something that has no text.
-    #[error("column `{column}` of `{file}` has the type `{data_type}`, which is not read: select it as text")]
+    #[error(
+        "column `{column}` of `{file}` holds {data_type}, which is not read: select it as text, or as a map of texts"
+    )]
     ColumnType {
         /// The object's key.
         file: String,

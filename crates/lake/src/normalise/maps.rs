@@ -48,7 +48,7 @@ pub(super) struct MapReader {
 }
 
 impl MapReader {
-    pub(super) fn new(dialect: Dialect, map: MapColumn) -> Self {
+    fn new(dialect: Dialect, map: MapColumn) -> Self {
         let cells = vec![Vec::new(); map.entries.len()];
         let apart = Apart { cells, rest: Vec::new() };
         Self { dialect, map, targets: HashMap::default(), taken: HashSet::new(), apart }
@@ -195,22 +195,24 @@ struct TextMap {
 
 impl TextMap {
     fn new(dialect: Dialect, map: &MapColumn) -> Self {
-        let reader = MapReader::new(dialect, map.clone());
-        let known = Known { reader, by_text: HashMap::default(), bytes: 0 };
-        Self { place: map.place, known, current: Rc::default() }
+        Self { place: map.place, known: Known::new(dialect, map.clone()), current: Rc::default() }
     }
 }
 
 /// Maps that were taken apart lately: most rows repeat one.
-struct Known {
-    reader: MapReader,
+pub(super) struct Known {
+    pub(super) reader: MapReader,
     by_text: HashMap<Box<[u8]>, Rc<Apart>, RandomState>,
     bytes: usize,
 }
 
 impl Known {
+    pub(super) fn new(dialect: Dialect, map: MapColumn) -> Self {
+        Self { reader: MapReader::new(dialect, map), by_text: HashMap::default(), bytes: 0 }
+    }
+
     /// `None` where the text is no JSON object.
-    fn apart(&mut self, text: &[u8]) -> Option<Rc<Apart>> {
+    pub(super) fn apart(&mut self, text: &[u8]) -> Option<Rc<Apart>> {
         if let Some(known) = self.by_text.get(text) {
             return Some(Rc::clone(known));
         }

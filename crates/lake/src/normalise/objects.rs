@@ -113,7 +113,7 @@ impl ObjectColumn {
                     self.scratch.extend_from_slice(key);
                     append_json(&mut self.scratch, text);
                 }
-                Member::Map(_) => self.scratch.extend_from_slice(text[1..text.len() - 1].as_bytes()),
+                Member::Map(_) => self.scratch.extend_from_slice(&text.as_bytes()[1..text.len() - 1]),
             }
         }
         if !self.scratch.is_empty() {

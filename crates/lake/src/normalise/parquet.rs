@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use super::batches::{self, BatchRow, Column};
 use super::error::IngestError;
 use super::header::Header;
-use super::maps::MapReader;
+use super::maps::Known;
 use super::row::{RowError, Rows};
 use super::unpack::Marks;
 
@@ -22,7 +22,7 @@ const COPIED: usize = 256 << 10;
 pub(super) struct ParquetRows {
     header: Header,
     batches: ParquetRecordBatchReader,
-    maps: Vec<MapReader>,
+    maps: Vec<Known>,
     columns: Vec<Column>,
     rows: usize,
     at: usize,
@@ -44,7 +44,7 @@ pub(super) fn open(
     let unpacked = builder.metadata().row_groups().iter().map(|group| group.total_byte_size().unsigned_abs()).sum();
     marks.unpacked.set(unpacked);
     let header = Header::read(file, names)?;
-    let maps = header.maps().iter().map(|map| MapReader::new(header.dialect(), map.clone())).collect();
+    let maps = header.maps().iter().map(|map| Known::new(header.dialect(), map.clone())).collect();
     let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
     let rows = ParquetRows { header: header.clone(), batches, maps, columns: Vec::new(), rows: 0, at: 0, row_size: 0 };
     Ok((header, rows))
@@ -77,7 +77,7 @@ impl ParquetRows {
                 continue;
             }
             self.columns = batches::columns(&batch, &self.header, &mut self.maps).map_err(|untold| {
-                RowError::ColumnType(self.header.spelled()[untold.place].clone(), untold.data_type.to_string())
+                RowError::ColumnType(self.header.spelled()[untold.place].clone(), untold.data_type)
             })?;
             (self.rows, self.at) = (batch.num_rows(), 0);
             self.row_size = batches::size(&self.columns) / self.rows;

@@ -230,9 +230,9 @@ pub(super) mod tests {
             out.extend(crc.sum().to_le_bytes());
             for size in [length, unpacked] {
                 if sizes == Sizes::Behind {
-                    out.extend(size.to_le_bytes())
+                    out.extend(size.to_le_bytes());
                 } else {
-                    out.extend(u64::from(size).to_le_bytes())
+                    out.extend(u64::from(size).to_le_bytes());
                 }
             }
         }

@@ -130,6 +130,17 @@ fn decimals_integers_and_maps_are_read_too() {
 }
 
 #[test]
+fn maps_may_be_json_in_parquet_too() {
+    let columns = |json: &'static str| -> Vec<(&'static str, ArrayRef)> {
+        vec![("product", texts([Some(json), None])), ("tags", maps(&[&[], &[]]))]
+    };
+    let read = read_packed(&lines([1.0, 2.0], columns(r#"{"product_name":"EC2","vcpu":2}"#))).unwrap();
+    check(&read, &[("ServiceName", ["EC2", "Other"]), ("SkuPriceDetails", [r#"{"vcpu":"2"}"#, "-"])]);
+    let error = read_packed(&lines([1.0, 2.0], columns("EC2"))).unwrap_err().to_string();
+    assert!(error.contains("column `product`") && error.contains("no JSON object"), "{error}");
+}
+
+#[test]
 fn a_type_that_has_no_text_is_refused_by_its_column() {
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)]), None]);
     let error = read_packed(&lines([1.0, 2.0], vec![("odd", Arc::new(list))])).unwrap_err();
