@@ -8,7 +8,7 @@ use billing::delivery::{DeliveryHead, DeliveryId, PartHead};
 use billing::layout::{manifest_of, report_name};
 use billing::manifest::{Manifest, ManifestError};
 use billing::period::BillingPeriod;
-use billing::probe::{Level, ObjectHead, ObjectText, Probe};
+use billing::probe::{FoundReport, Level, ObjectHead, ObjectText, Probe};
 use time::{Duration, OffsetDateTime};
 
 use crate::App;
@@ -91,7 +91,7 @@ impl App {
         if let Some(report) = choose(&found, place.candidate) {
             return Ok(reports.remove_entry(&report.folder));
         }
-        let all: Vec<String> = found.iter().map(|report| report.told()).collect();
+        let all: Vec<String> = found.iter().map(FoundReport::told).collect();
         Err(AppError::Invalid(format!(
             "several reports lie below the path, and none of them is a readable one of account {}: {}",
             place.candidate.account,

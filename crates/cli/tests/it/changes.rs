@@ -55,7 +55,7 @@ async fn a_trust_policy_loosened_later_is_noticed_and_nothing_is_read_until_it_i
 }
 
 #[tokio::test]
-async fn a_second_report_below_the_path_is_named_and_neither_is_read() {
+async fn a_second_report_that_is_no_better_is_not_read_and_none_is_where_none_can_be() {
     let proxy = Proxy::start().await;
     let story = Story::behind(&proxy).await.published().await;
     let second = Delivery::of(story.payer(), &[("Usage", "AmazonS3", "1000")]);
@@ -68,15 +68,21 @@ async fn a_second_report_below_the_path_is_named_and_neither_is_read() {
     story.world.bucket.put(&manifest_key, manifest.to_string()).await;
     Delivery::newer(story.payer()).put(&story.world).await;
 
-    let error = story.fails_with("bills/S").await;
-    assert!(error.contains("`bills/R`") && error.contains("`bills/S`"), "both are there to choose from: {error}");
-    proxy.several_polls().await;
-    assert_eq!(story.billed().await, "10");
-
-    for key in [part, manifest_key] {
-        story.world.bucket.delete(&key).await;
-    }
     story.completed(2).await;
+    proxy.several_polls().await;
     assert_eq!(story.billed().await, "20.0000000181");
+    assert_eq!(story.status_errors().await, [""; 0]);
+
+    manifest["account"] = json!("999999999998");
+    story.world.bucket.put(&manifest_key, manifest.to_string()).await;
+    Delivery::good(story.payer()).put_manifest(&story.world, &json!({})).await;
+    let error = story.fails_with("bills/S").await;
+    assert!(error.contains("`bills/R`") && error.contains("999999999998"), "both are told: {error}");
+    proxy.several_polls().await;
+    assert_eq!(story.billed().await, "20.0000000181");
+
+    Delivery::good(story.payer()).put(&story.world).await;
+    story.completed(3).await;
+    assert_eq!(story.billed().await, "10");
     story.recovers().await;
 }
