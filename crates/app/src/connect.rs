@@ -2,7 +2,7 @@
 
 use billing::checks::{Report, State, refuse_malformed_role};
 use billing::connection::{Access, BillConnect, Candidate, RoleAccess};
-use billing::names::{BillConnectId, NameError, OrgId, SessionName};
+use billing::names::{BillConnectId, NameError, OrgId, SessionName, quotable};
 use time::OffsetDateTime;
 
 use crate::App;
@@ -78,7 +78,8 @@ impl App {
     pub async fn connect(&self, actor: &Actor, request: ConnectRequest) -> Result<BillConnect, ConnectError> {
         let made = self.try_to_connect(&request).await;
         // What was refused for its form names nothing that exists.
-        let subject = made.as_ref().map_or_else(|_| request.account.clone(), |connect| connect.candidate.id().into());
+        let subject =
+            made.as_ref().map_or_else(|_| quotable(&request.account), |connect| connect.candidate.id().into());
         let subject = Subject::of(request.org, subject);
         self.audit(actor, Act::Connect, subject, outcome(&made)).await.map_err(AppError::from)?;
         made

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::quotable;
+
 /// A name that no metric or dimension has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is no {what}; there are {known}")]
@@ -93,7 +95,7 @@ impl FromStr for Metric {
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let known = || METRICS.map(|(_, id, _)| id).join(", ");
         let found = METRICS.iter().find(|(_, id, _)| *id == text).map(|(metric, ..)| *metric);
-        found.ok_or_else(|| UnknownName { what: "metric", given: text.to_owned(), known: known() })
+        found.ok_or_else(|| UnknownName { what: "metric", given: quotable(text), known: known() })
     }
 }
 
@@ -235,7 +237,7 @@ impl FromStr for Dimension {
         }
         let known = || format!("{}, {TAG}<key>", DIMENSIONS.each_ref().map(|(_, id, _)| *id).join(", "));
         let found = DIMENSIONS.iter().find(|(_, id, _)| *id == text).map(|(dimension, ..)| dimension.clone());
-        found.ok_or_else(|| UnknownName { what: "dimension", given: text.to_owned(), known: known() })
+        found.ok_or_else(|| UnknownName { what: "dimension", given: quotable(text), known: known() })
     }
 }
 

@@ -19,8 +19,31 @@ pub struct NameError {
 
 impl NameError {
     pub(crate) fn new(what: &'static str, given: &str, rule: &'static str) -> Self {
-        Self { what, given: given.chars().take(64).collect(), rule }
+        Self { what, given: quotable(given), rule }
     }
+}
+
+/// A text as an error may quote it: cut to 64 characters, and `…` in place of what may be a credential. Whoever mixes two
+/// fields up has sent a secret, and the answer may end in a log of theirs.
+pub fn quotable(given: &str) -> String {
+    if runs(given).any(may_be_a_credential) { "…".to_owned() } else { given.chars().take(64).collect() }
+}
+
+/// A text of somebody else's that quotes what was given, with `…` in place of what may be a credential.
+pub fn without_credentials(text: &str) -> String {
+    let credentials = runs(text).filter(|run| may_be_a_credential(run));
+    credentials.fold(text.to_owned(), |text, credential| text.replace(credential, "…"))
+}
+
+/// The parts of a text that keys and tokens could be.
+fn runs(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c)))
+}
+
+/// Long, and of letters in both cases and digits: as keys and tokens are, and few names.
+fn may_be_a_credential(run: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| run.as_bytes().iter().any(kind);
+    run.len() >= 32 && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
 }
 
 /// Gives a text newtype its `Display`, `AsRef<str>`, `TryFrom<String>` and `Into<String>`.
@@ -280,6 +303,26 @@ impl FromStr for Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_credential_is_not_quoted() {
+        for secret in [
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzEXAMPLEK3",
+            "bcr_Mo9hpd7Vu5O9oo70ALmQQrHPJEmDUPvW",
+            "arn:aws:iam::123456789012:role/wJalrXUtnFEMI/K7MDENG+bPxRfiCYzEXAMPLEK3",
+        ] {
+            assert_eq!(quotable(secret), "…");
+            assert_eq!(without_credentials(&format!("invalid type: string \"{secret}\"")).matches('…').count(), 1);
+            let error = secret.parse::<AccountId>().unwrap_err().to_string();
+            assert!(!error.contains(secret) && error.contains("12 digits"), "{error}");
+        }
+        for name in
+            ["", "12345", "arn:aws:iam::123456789012:role/BillingReader", "acme-bills-of-the-whole-organization-2026"]
+        {
+            assert_eq!(quotable(name), name);
+        }
+        assert_eq!(quotable(&"x".repeat(65)).len(), 64);
+    }
 
     #[test]
     fn org_ids_have_six_digits_or_more() {

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType};
+use billing::names::{quotable, without_credentials};
 use billing::period::BillingPeriod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -118,8 +119,10 @@ fn billing_centers(fields: &mut Fields<'_>) {
         fields.refuse("billing_center_ids", "name at least one billing center");
     }
     for unknown in ids.into_iter().filter(|id| *id != UNALLOCATED) {
-        fields
-            .refuse("billing_center_ids", format!("there is no billing center `{unknown}`; there is `{UNALLOCATED}`"));
+        fields.refuse(
+            "billing_center_ids",
+            format!("there is no billing center `{}`; there is `{UNALLOCATED}`", quotable(unknown)),
+        );
     }
 }
 
@@ -160,7 +163,7 @@ fn choice<T: DeserializeOwned>(fields: &mut Fields<'_>, name: &str, known: &str)
 
 fn filter(fields: &mut Fields<'_>) -> Option<Filter> {
     let value = fields.maybe("filter")?;
-    Filter::deserialize(value).map_err(|error| fields.refuse("filter", error)).ok()
+    Filter::deserialize(value).map_err(|error| fields.refuse("filter", without_credentials(&error.to_string()))).ok()
 }
 
 fn limit(fields: &mut Fields<'_>) -> Option<usize> {
