@@ -17,6 +17,7 @@ mod matrix;
 mod onboarding;
 mod operator;
 mod rooms;
+mod secrets;
 mod setup;
 mod tenants;
 mod tokens;

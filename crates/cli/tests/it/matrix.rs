@@ -17,6 +17,9 @@ struct Matrix {
     other: OrgId,
     admin: String,
     viewer: String,
+    operator: String,
+    /// A token of an org that was deleted.
+    orphan: String,
     /// Everything that was not as the document says.
     flaws: Vec<String>,
     asked: usize,
@@ -38,7 +41,13 @@ impl Matrix {
         let (org, other) = (server.install().org("Acme"), server.install().org("Other"));
         let (admin, viewer) = (server.access_token(org, "admin").await, server.access_token(org, "viewer").await);
         let contract = Contract::of(&server).await;
-        Self { server, contract, org, other, admin, viewer, flaws: Vec::new(), asked: 0 }
+        let operator = server.install().operator_token();
+        let gone = server.install().org("Gone");
+        let orphan = server.access_token(gone, "admin").await;
+        let deleted =
+            server.raw(Method::DELETE, &format!("/operator/v1/orgs/{gone}"), Some(&operator), Vec::new()).await;
+        assert_eq!(deleted.status, 204, "{}", deleted.text);
+        Self { server, contract, org, other, admin, viewer, operator, orphan, flaws: Vec::new(), asked: 0 }
     }
 
     /// Asks, and keeps what is not as listed; `expected` are the statuses that this cell may have.
@@ -75,9 +84,20 @@ impl Matrix {
             let expected: Vec<u16> = [200, 400].into();
             return self.ask(cell(None, right, "anybody"), &expected).await;
         }
-        for token in [None, Some(""), Some("wrong"), Some("bca_00000000000000000000000000000000")] {
+        let (operator, orphan) = (self.operator.clone(), self.orphan.clone());
+        for token in [None, Some(""), Some("wrong"), Some(orphan.as_str())] {
             self.ask(cell(token, right, "nobody"), &[401]).await;
         }
+        if caller == Caller::Operator {
+            for token in [&admin, &viewer] {
+                self.ask(cell(Some(token), right, "an org's own"), &[403]).await;
+            }
+            for wrong in [NOBODYS, "x", "0", "-1", "%FF"] {
+                self.ask(cell(Some(&operator), (wrong, wrong), "operator"), &allowed(&operation, template)).await;
+            }
+            return;
+        }
+        self.ask(cell(Some(&operator), right, "operator"), &[403]).await;
         for org in [other.as_str(), "987654321012345678", "0", "-1", "acme", "%FF", "%2F"] {
             for token in [&admin, &viewer] {
                 self.ask(cell(Some(token), (org, NOBODYS), "another org's"), &[403]).await;

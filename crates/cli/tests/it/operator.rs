@@ -9,13 +9,8 @@ use crate::kit::story::Story;
 /// A server, and an operator token for it.
 fn operated() -> (Server, String) {
     let server = Server::over(Install::offline());
-    let token = operator_token(server.install());
+    let token = server.install().operator_token();
     (server, token)
-}
-
-fn operator_token(install: &Install) -> String {
-    let made = install.json(&["operator", "token", "create", "--name", "test", "--json"]);
-    made["operator_token"].as_str().unwrap().to_owned()
 }
 
 async fn call(server: &Server, (method, path): (Method, &str), token: &str, body: Option<Value>) -> Answer {

@@ -26,6 +26,8 @@ pub enum Caller {
     Viewer,
     /// Whoever has a token of the org with the role `admin`.
     Admin,
+    /// Whoever has an operator token.
+    Operator,
 }
 
 impl Contract {
@@ -56,9 +58,21 @@ impl Contract {
         operation.is_object().then_some(operation)
     }
 
+    /// The fields of an operation's body; none where it takes none.
+    pub fn fields(&self, method: &Method, path: &str) -> Vec<String> {
+        let body =
+            self.operation(method, path).map(|operation| &operation["requestBody"]["content"]["application/json"]);
+        let reference = body.and_then(|body| body["schema"]["$ref"].as_str()).unwrap_or("#");
+        let schema = self.document.pointer(&reference[1..]).expect("references lead somewhere");
+        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    }
+
     /// Who may call an operation.
     pub fn caller(operation: &Value) -> Caller {
         let security = &operation["security"];
+        if security[0]["operator"].is_array() {
+            return Caller::Operator;
+        }
         match (security.as_array().map(Vec::len), security[0]["bearer"][0].as_str()) {
             (Some(0), None) => Caller::Anybody,
             (Some(1), Some("viewer")) => Caller::Viewer,

@@ -5,6 +5,7 @@ pub mod bill;
 pub mod contract;
 pub mod emulator;
 pub mod proxy;
+pub mod secret;
 pub mod server;
 pub mod story;
 pub mod tools;

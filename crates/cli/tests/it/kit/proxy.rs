@@ -41,6 +41,7 @@ struct State {
     planned: VecDeque<(String, Fault)>,
     standing: Vec<(String, Fault)>,
     seen: Vec<String>,
+    answers: Vec<String>,
 }
 
 impl Proxy {
@@ -81,6 +82,18 @@ impl Proxy {
         let looked = || self.seen("prefix=bills%2F ").len();
         let before = looked();
         wait("several polls", async || looked() >= before + 4).await;
+    }
+
+    /// The secrets of every session that passed through: secret keys and session tokens.
+    pub fn session_secrets(&self) -> Vec<String> {
+        let state = self.state.lock().expect("no panic holds it");
+        let of = |answer: &String, name: &str| {
+            let rest = answer.split_once(&format!("<{name}>"))?.1;
+            Some(rest.split_once("</")?.0.to_owned())
+        };
+        let secrets =
+            state.answers.iter().flat_map(|answer| [of(answer, "SecretAccessKey"), of(answer, "SessionToken")]);
+        secrets.flatten().collect()
     }
 
     /// The heads of the requests so far that contain `needle`.
@@ -125,6 +138,13 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
             tokio::io::copy(&mut from_server.take((bytes - at_once) as u64), &mut to_client).await?;
             to_client.flush().await?;
             if matches!(fault, Some(Fault::StallAfter(_))) { hang(client).await } else { Ok(()) }
+        }
+        // Calls of STS, whose answers are short.
+        _ if head.starts_with("POST / ") => {
+            let mut answer = Vec::new();
+            from_server.read_to_end(&mut answer).await?;
+            state.lock().expect("no panic holds it").answers.push(String::from_utf8_lossy(&answer).into_owned());
+            to_client.write_all(&answer).await
         }
         _ => tokio::io::copy(&mut from_server, &mut to_client).await.map(|_| ()),
     }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ pub struct Server {
     http: reqwest::Client,
     install: Install,
     child: Child,
+    log: Arc<Mutex<String>>,
 }
 
 /// An answer of the server.
@@ -131,6 +132,12 @@ impl Install {
         made["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("no org id in {made}"))
     }
 
+    /// Makes an operator token.
+    pub fn operator_token(&self) -> String {
+        let made = self.json(&["operator", "token", "create", "--name", "test", "--json"]);
+        made["operator_token"].as_str().unwrap_or_else(|| panic!("no operator token in {made}")).to_owned()
+    }
+
     /// Makes a refresh token of an org.
     pub fn refresh_token(&self, org: OrgId, role: &str) -> String {
         let made = self.json(&["token", "create", "--org", &org.to_string(), "--role", role, "--json"]);
@@ -146,8 +153,9 @@ impl Server {
 
     /// Starts a server over an installation; ready when this returns.
     pub fn over(install: Install) -> Self {
-        let (child, url) = spawn(&install);
-        Self { url, http: reqwest::Client::new(), install, child }
+        let log = Arc::default();
+        let (child, url) = spawn(&install, &log);
+        Self { url, http: reqwest::Client::new(), install, child, log }
     }
 
     /// The installation, for command lines beside the running server.
@@ -163,7 +171,12 @@ impl Server {
 
     /// Starts another server over the same data.
     pub fn restart(&mut self) {
-        (self.child, self.url) = spawn(&self.install);
+        (self.child, self.url) = spawn(&self.install, &self.log);
+    }
+
+    /// All that it has said on stderr.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no panic holds it").clone()
     }
 
     /// Sends a request as curl does, its body with `-d`. `bearer` is a token.
@@ -228,11 +241,12 @@ impl Drop for Server {
 
 #[expect(clippy::print_stdout, reason = "the talk of a server belongs to the output of the test that started it")]
 /// Starts `serve` on a free port and waits for the line that says where it listens.
-fn spawn(install: &Install) -> (Child, String) {
+fn spawn(install: &Install, log: &Arc<Mutex<String>>) -> (Child, String) {
     let mut command = install.command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let stderr = BufReader::new(child.stderr.take().expect("its talk is piped"));
     let (say, hear) = mpsc::channel();
+    let log = log.clone();
     thread::spawn(move || {
         for line in stderr.lines().map_while(Result::ok) {
             if let Some(url) = line.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")) {
@@ -241,6 +255,9 @@ fn spawn(install: &Install) -> (Child, String) {
             }
             // Read on to the end, or the server would block on a full pipe; `cargo test` shows this with a failing test.
             println!("server: {line}");
+            let mut log = log.lock().expect("no panic holds it");
+            log.push_str(&line);
+            log.push('\n');
         }
     });
     let url = hear.recv_timeout(Duration::from_mins(1));

@@ -1,0 +1,143 @@
+//! Secrets are planted wherever one can be, everything that can go wrong with them is made to go wrong, and then everything
+//! that the server wrote or said is searched for them.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::kit::bill::Delivery;
+use crate::kit::contract::Contract;
+use crate::kit::proxy::Proxy;
+use crate::kit::secret::{Secret, found, found_below};
+use crate::kit::server::{Install, Server};
+use crate::kit::story::Story;
+use crate::kit::world;
+
+/// A server that logs all that it can, the secrets that it was told, and all that it answered.
+struct Watch {
+    story: Story,
+    proxy: Proxy,
+    refresh: String,
+    operator: String,
+    /// What is put where it does not belong.
+    misplaced: Vec<String>,
+    secrets: Vec<Secret>,
+    answers: Vec<String>,
+}
+
+impl Watch {
+    async fn new() -> Self {
+        let proxy = Proxy::start().await;
+        let install = Install::at(&proxy.url).await.with("BILLCONNECT_LOG", "trace");
+        let story = Story::on(Server::over(install)).await;
+        let refresh = story.server.install().refresh_token(story.org, "admin");
+        let operator = story.server.install().operator_token();
+        let org = story.org.to_string();
+        let account = ["service-account", "--org", &org, "create", "--name", "ci", "--role", "admin", "--json"];
+        let account = story.server.install().json(&account);
+        let client = account["client_secret"].as_str().unwrap().to_owned();
+        let customers = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzEXAMPLEK3".to_owned();
+        let misplaced = vec![refresh.clone(), story.token.clone(), client.clone(), operator.clone(), customers.clone()];
+        let own = world::operator().await;
+        let secrets = vec![
+            Secret::new("the refresh token", &refresh),
+            Secret::new("the access token", &story.token),
+            Secret::new("the operator's secret key", own.secret_access_key()),
+            Secret::new("the client secret", &client),
+            Secret::new("the operator token", &operator),
+            Secret::new("a customer's secret key", &customers),
+        ];
+        Self { story, proxy, refresh, operator, misplaced, secrets, answers: Vec::new() }
+    }
+
+    /// Sends something, and keeps the answer.
+    async fn send(&mut self, (method, path): (Method, &str), body: &Value) -> u16 {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let token = if path.starts_with("/operator/") { &self.operator } else { &self.story.token };
+        let answer = self.story.server.raw(method, path, Some(token), body).await;
+        self.answers.push(format!("{path} {}", answer.text));
+        answer.status
+    }
+
+    /// Exchanges a refresh token; the answer is the one place where tokens may be, and only its own.
+    async fn exchange(&mut self, path: &str) {
+        let form = format!("grant_type=refresh_token&refresh_token={}", self.refresh);
+        let answer = self.story.server.raw(Method::POST, path, None, form.into_bytes()).await;
+        assert_eq!(answer.status, 200);
+        let granted: Value = serde_json::from_str(&answer.text).unwrap();
+        self.secrets.push(Secret::new("another access token", granted["access_token"].as_str().unwrap()));
+    }
+
+    /// Every secret in every field of every body, and in the path and the query.
+    async fn misplace_everything(&mut self) {
+        let contract = Contract::of(&self.story.server).await;
+        let operations: Vec<(Method, String)> =
+            contract.operations().into_iter().map(|(method, path)| (method, path.to_owned())).collect();
+        for (method, template) in operations {
+            let fields = contract.fields(&method, &template);
+            let segments = template.split('/').map(|segment| match segment {
+                "{org}" => self.story.org.to_string(),
+                segment if segment.starts_with('{') => "1".to_owned(),
+                segment => segment.to_owned(),
+            });
+            let path = segments.collect::<Vec<_>>().join("/");
+            for value in self.misplaced.clone() {
+                for body in [
+                    Value::Object(fields.iter().map(|field| (field.clone(), json!(value))).collect()),
+                    Value::Object(fields.iter().map(|field| (field.clone(), json!([value]))).collect()),
+                    json!({ (value.as_str()): value }),
+                    json!(value),
+                ] {
+                    let status = self.send((method.clone(), &path), &body).await;
+                    assert!(status < 500, "{method} {path}: {status}");
+                }
+            }
+        }
+    }
+
+    /// What of all this is somewhere, the server being at its end.
+    fn leaks(mut self) -> Vec<String> {
+        let sessions = self.proxy.session_secrets();
+        assert!(sessions.len() >= 4, "sessions were opened: {}", sessions.len());
+        self.secrets.extend(sessions.iter().map(|secret| Secret::new("a session's secret", secret)));
+        let mut leaks = found_below(&self.secrets, self.story.server.install().data());
+        self.story.server.kill();
+        let log = self.story.server.log();
+        assert!(log.contains("TRACE"), "all was logged");
+        for line in log.lines() {
+            leaks
+                .extend(found(&self.secrets, line.as_bytes()).into_iter().map(|found| format!("log: {found}: {line}")));
+        }
+        for answer in &self.answers {
+            leaks.extend(
+                found(&self.secrets, answer.as_bytes()).into_iter().map(|found| format!("answer: {found}: {answer}")),
+            );
+        }
+        leaks.extend(found_below(&self.secrets, self.story.server.install().data()));
+        leaks
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_written_or_said() {
+    let mut watch = Watch::new().await;
+    watch.exchange("/oidc/token").await;
+    watch.exchange("/api/oauth2").await;
+    // A bill from its connecting to its costs, refusals before and after.
+    let connect = format!("/api/onboarding/orgs/{}/bill_connects/aws/iam_role", watch.story.org);
+    let (body, payer) = (watch.story.body(), watch.story.payer().to_owned());
+    watch.story.world.without("s3:ListBucket").await;
+    assert_eq!(watch.send((Method::POST, &connect), &body).await, 422);
+    watch.story.world.with_all_permissions().await;
+    Delivery::good(&payer).put(&watch.story.world).await;
+    assert_eq!(watch.send((Method::POST, &connect), &body).await, 201);
+    watch.story.completed(1).await;
+    let validate = format!("/finops-onboarding/v1/orgs/{}/bill-connects/validations", watch.story.org);
+    assert_eq!(watch.send((Method::GET, &validate), &Value::Null).await, 200);
+    watch.misplace_everything().await;
+    for token in ["wrong", &watch.refresh.clone(), &watch.refresh.to_uppercase()] {
+        let answer = watch.story.server.raw(Method::GET, &connect, Some(token), Vec::new()).await;
+        watch.answers.push(answer.text);
+    }
+    let leaks = watch.leaks();
+    assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+}
