@@ -182,6 +182,25 @@ mod tests {
         assert_eq!(accepted(&one_left), Some(others[0].clone()));
     }
 
+    /// Online, nothing but ids can be tried: those that are tried find every pattern that accepts the right one and more.
+    #[test]
+    fn no_wildcard_goes_unnoticed_by_the_wrong_ids_that_are_tried() {
+        let right = "493817".parse::<crate::names::OrgId>().unwrap().external_id();
+        let tried = right.forgeries(&[9; 16]);
+        let text = right.as_ref();
+        for start in 0..=text.len() {
+            for end in start..=text.len() {
+                let (head, tail) = (&text[..start], &text[end..]);
+                let marks = "?".repeat(end - start);
+                let patterns = if marks.is_empty() { vec!["*"] } else { vec!["*", marks.as_str()] };
+                for pattern in patterns.into_iter().map(|middle| format!("{head}{middle}{tail}")) {
+                    let glob = Pattern::glob(&pattern);
+                    assert!(glob.matches(text) && tried.iter().any(|id| glob.matches(id.as_ref())), "{pattern}");
+                }
+            }
+        }
+    }
+
     /// Trying many ids never finds one where the exact answer says that there is none.
     #[test]
     fn trying_ids_never_contradicts() {

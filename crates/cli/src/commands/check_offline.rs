@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use app::connect::ConnectRequest;
 use app::offline::{OfflineReport, check_documents};
 use billing::iam::{Asker, Document, Documents, LeastPrivilege, PolicyKind, holds};
+use billing::names::AccountId;
 
 use super::check::{lines, named};
 use crate::args::Global;
@@ -47,7 +48,9 @@ pub async fn run(global: &Global, files: &Files, mut request: ConnectRequest, js
         names_role: !request.role_arn.is_empty(),
     };
     if request.role_arn.is_empty() {
-        request.role_arn = format!("arn:aws:iam::{}:role/{UNNAMED_ROLE}", request.account);
+        // A wrong account is told as such, and not once more as a wrong role.
+        let account = request.account.parse::<AccountId>().map_or_else(|_| "0".repeat(12), String::from);
+        request.role_arn = format!("arn:aws:iam::{account}:role/{UNNAMED_ROLE}");
     }
     let judged = check_documents(&request, &documents, files.bucket_copy.clone()).await.map_err(named)?;
     let fine = holds(&judged.report);
