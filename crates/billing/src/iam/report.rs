@@ -125,7 +125,7 @@ impl Documents {
 
 /// What to put in the place of a policy that grants too much.
 pub fn tightened(candidate: &Candidate) -> String {
-    let policy = policy::permission_policy(candidate.partition(), &candidate.bucket);
+    let policy = policy::tightened_policy(candidate.partition(), &candidate.bucket, &candidate.path);
     format!("replace the role's permission policy by this one, and detach every other:\n{policy:#}")
 }
 
@@ -265,6 +265,18 @@ mod tests {
         let report = judged(None, Some(&less));
         assert_eq!(verdict(&report, "bucket-readable"), Verdict::Failed);
         assert_eq!(verdict(&report, "role-assumable"), Verdict::Skipped);
+    }
+
+    #[test]
+    fn the_tightened_policy_grants_all_and_nothing_beyond() {
+        let candidate = candidate();
+        let tight = policy::tightened_policy(Partition::Aws, &candidate.bucket, &candidate.path);
+        let report = judged(None, Some(&tight["Statement"]));
+        for line in report.checks.iter().filter(|line| action_of(line.check.spec().name).is_some()) {
+            assert_eq!(line.verdict, Verdict::Passed, "{line:#?}");
+        }
+        let document = document(PolicyKind::Permission, &tight["Statement"]);
+        assert_eq!(permissions(&document, &candidate).excess(), []);
     }
 
     #[test]
