@@ -30,22 +30,30 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use crate::error::ApiError;
+use crate::limits::{Limits, Tally};
 use crate::settings::HttpSettings;
 
 /// What every route shares. It gives no org's data away: that takes a [`Viewer`].
 #[derive(Clone)]
 pub(crate) struct Http {
     app: Arc<App>,
-    settings: HttpSettings,
+    settings: Arc<HttpSettings>,
+    limits: Arc<Limits>,
+    failures: Arc<Tally>,
 }
 
 impl Http {
     pub(crate) fn new(app: Arc<App>, settings: HttpSettings) -> Self {
-        Self { app, settings }
+        let limits = Arc::new(Limits::new(&settings.limits));
+        Self { app, settings: Arc::new(settings), limits, failures: Arc::default() }
     }
 
-    pub(crate) fn settings(&self) -> HttpSettings {
-        self.settings
+    pub(crate) fn settings(&self) -> &HttpSettings {
+        &self.settings
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Exchanges a credential, which itself says whose it is.
@@ -59,12 +67,32 @@ impl Http {
             Credential::RefreshToken(token) => self.app.exchange(from, token, lifetime).await,
             Credential::Client { id, secret } => self.app.exchange_client(from, (id, secret), lifetime).await,
         };
-        Ok(granted?)
+        granted.map_err(|error| self.failed(error.into(), (from, None)))
+    }
+
+    /// What whoever failed to authenticate is told: why, or, after too many failures, to wait. `org` is what the path names.
+    pub(crate) fn failed(&self, error: ApiError, (from, org): (&Actor, Option<&str>)) -> ApiError {
+        if !error.is_unauthorized() {
+            return error;
+        }
+        self.failures.add(&self.app, (from.address, org.and_then(|org| org.parse().ok())));
+        match self.limits.count(from.address, org) {
+            Some(wait) => ApiError::too_many("too many failed authentications of late", wait),
+            None => error,
+        }
     }
 
     /// Whose the request's token is, and where the request comes from.
     async fn caller(&self, parts: &Parts) -> Result<(Caller, Actor), ApiError> {
-        Ok((self.app.authenticate(bearer(parts)?).await?, sender(&parts.extensions)))
+        let sender = sender(&parts.extensions);
+        let found = match bearer(parts) {
+            Ok(token) => self.app.authenticate(token).await.map_err(ApiError::from),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(caller) => Ok((caller, sender)),
+            Err(error) => Err(self.failed(error, (&sender, segment(parts, "{org}")))),
+        }
     }
 }
 

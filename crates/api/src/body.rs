@@ -25,7 +25,7 @@ impl FromRequest<Http> for JsonObject {
 }
 
 /// Reads a whole body within the limits.
-pub(crate) async fn read(request: Request, settings: HttpSettings) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(request: Request, settings: &HttpSettings) -> Result<Bytes, ApiError> {
     let limit = settings.body_limit;
     let too_large = || {
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than the {limit} bytes that are taken"))

@@ -1,5 +1,7 @@
 //! Where the steps' errors, which know nothing of HTTP, become answers.
 
+use std::time::Duration;
+
 use app::AppError;
 use app::connect::ConnectError;
 use app::orgs::OrgError;
@@ -17,6 +19,7 @@ impl From<AppError> for ApiError {
             return Self::new(StatusCode::UNPROCESSABLE_ENTITY, message);
         }
         match error {
+            AppError::Busy => Self::too_many("too many checks of this org are under way", Duration::from_secs(5)),
             AppError::NotFound(_) => Self::not_found(error.to_string()),
             AppError::NotVerified(Some(ref report)) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
             AppError::Aws(ref refusal) if refusal.kind.may_pass() => {

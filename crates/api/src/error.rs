@@ -1,5 +1,7 @@
 //! The one form that every error leaves in, and the table of what each status means.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use billing::checks::CheckResult;
@@ -54,6 +56,8 @@ pub(crate) struct ApiError {
     detail: Option<String>,
     /// How a 401 says that one may authenticate.
     challenge: &'static str,
+    /// After how many seconds a 429 says to come back.
+    retry_after: Option<u64>,
 }
 
 /// An error. All six fields but `checks` are always there.
@@ -81,7 +85,14 @@ pub(crate) struct Body<'a> {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), checks: Vec::new(), detail: None, challenge: "Bearer" }
+        Self {
+            status,
+            message: message.into(),
+            checks: Vec::new(),
+            detail: None,
+            challenge: "Bearer",
+            retry_after: None,
+        }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -117,6 +128,18 @@ impl ApiError {
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         let message = "something failed on our side; quote this error's id to whoever runs this server";
         Self { detail: Some(detail.into()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, message) }
+    }
+
+    /// Whoever asks has done so too often, and may again after `wait`.
+    pub(crate) fn too_many(what: &str, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let message = format!("{what}; try again in {seconds} s");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
+    /// Whether no valid credential came.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
     }
 
     /// The same error, naming the way to authenticate that was tried.
@@ -170,6 +193,9 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.goa.error"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
         }

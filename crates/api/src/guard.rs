@@ -19,7 +19,7 @@ use crate::serve::Peer;
 /// Runs a request inside a log span. Headers, bodies and queries are not logged: tokens travel in them.
 pub(crate) async fn guard(State(http): State<Http>, mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().simple().to_string();
-    let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let address = request.extensions().get::<Peer>().map(|peer| http.limits().client(peer.0, request.headers()));
     request.extensions_mut().insert(Origin { address, request: id.clone() });
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %id, method = %request.method(), route);

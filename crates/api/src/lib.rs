@@ -10,6 +10,7 @@ mod check_view;
 mod convert;
 mod error;
 mod guard;
+mod limits;
 mod openapi;
 mod route;
 mod routes;
@@ -22,6 +23,7 @@ use app::App;
 use axum::Router;
 use axum::middleware;
 
+pub use limits::{LimitSettings, Network, NoNetwork};
 pub use serve::serve;
 pub use settings::HttpSettings;
 

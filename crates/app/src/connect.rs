@@ -91,7 +91,9 @@ impl App {
         if taken.is_some() {
             return Err(ConnectError::Conflict(candidate.id()));
         }
+        let place = self.place_to_check(candidate.org).await?;
         let report = self.check(&candidate, None).await?;
+        drop(place);
         let connect = match (report.state(), report.region().cloned()) {
             (State::Verified | State::Waiting, Some(region)) => {
                 let now = OffsetDateTime::now_utc();
@@ -117,6 +119,7 @@ impl App {
         match candidate(request) {
             Ok(candidate) => {
                 let stored = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
+                let _place = self.place_to_check(candidate.org).await?;
                 Ok(self.check(&candidate, stored.map(|connect| connect.created_at)).await?)
             }
             Err(ConnectError::Refused(report)) => Ok(*report),

@@ -60,6 +60,9 @@ pub enum AppError {
     /// The connection is paused.
     #[error("`{0}` is paused; `billconnect resume` has it read again")]
     Paused(BillConnectId),
+    /// The org has as many checks under way and waiting as it may have.
+    #[error("too many checks of this org are under way; try again when some are done")]
+    Busy,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Entropy,

@@ -67,7 +67,11 @@ impl App {
     /// Proves every connection of the org anew.
     pub async fn validations(&self, org: OrgId) -> Result<Vec<Validation>, AppError> {
         let connects = self.store.connects(org).await?;
-        stream::iter(connects).map(|connect| self.prove(connect)).buffered(VALIDATIONS_AT_ONCE).try_collect().await
+        let prove = async |connect| {
+            let _place = self.place_to_check(org).await?;
+            self.prove(connect).await
+        };
+        stream::iter(connects).map(prove).buffered(VALIDATIONS_AT_ONCE).try_collect().await
     }
 
     /// Proves one connection of the org anew.

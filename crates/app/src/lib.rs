@@ -13,6 +13,7 @@ pub mod keep;
 pub mod offline;
 pub mod operators;
 pub mod orgs;
+mod places;
 mod poll;
 pub mod query;
 pub mod service_accounts;
@@ -34,6 +35,7 @@ use tokio::sync::{Notify, Semaphore};
 pub use account::{AwsAccount, PartStream};
 pub use error::AppError;
 
+use crate::places::Places;
 use crate::store::Store;
 
 /// What the steps need to be told.
@@ -62,6 +64,8 @@ pub struct App {
     turns: Mutex<Turns>,
     /// A place for each part that may be read at once.
     parts: Semaphore,
+    /// A place for each request that is checked at once.
+    places: Places,
     /// Why a connection as a whole could not be read the last time.
     troubles: Mutex<HashMap<Key, String>>,
 }
@@ -71,7 +75,8 @@ impl App {
     pub fn new(store: Store, lake: Lake, aws: Arc<dyn AwsAccount>, settings: Settings) -> Self {
         let parts = Semaphore::new(ingest::PARTS_AT_ONCE);
         let (wake, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default());
-        Self { store, lake, aws, settings, prove_every: PROVE_EVERY, wake, turns, parts, troubles }
+        let places = Places::default();
+        Self { store, lake, aws, settings, prove_every: PROVE_EVERY, wake, turns, parts, places, troubles }
     }
 
     /// The same, with every connection proven again at least this often.

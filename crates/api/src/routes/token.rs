@@ -108,7 +108,8 @@ async fn exchange(http: &Http, request: Request, lifetime: Duration) -> Result<(
     let body = body::read(request, http.settings()).await?;
     // `Content-Type` does not tell the two apart: plain `curl -d` calls both a form. A form never starts with a brace.
     let object = if body.trim_ascii_start().starts_with(b"{") { body::parse(&body)? } else { form(&body)? };
-    let credential = credential(&object, basic).map_err(|error| error.challenging(challenge))?;
+    let credential =
+        credential(&object, basic).map_err(|error| http.failed(error, (&from, None)).challenging(challenge))?;
     let grant = http.exchange(&from, &credential, lifetime).await.map_err(|error| error.challenging(challenge))?;
     Ok((grant, credential))
 }

@@ -67,7 +67,7 @@ async fn a_body_that_does_not_come_is_408_and_one_that_breaks_off_400() {
 
 /// The answer of a handler behind the guard.
 async fn guarded(api: &Api, handler: MethodRouter) -> Answer {
-    let http = Http::new(api.app.clone(), api.settings);
+    let http = Http::new(api.app.clone(), api.settings.clone());
     let router = Router::new().route("/", handler).layer(from_fn_with_state(http, crate::guard::guard));
     let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();

@@ -134,7 +134,7 @@ impl Api {
     /// Sends a request as it is; the answer must be one that the document lists.
     async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        let response = crate::router(self.app.clone(), self.settings).oneshot(request).await.unwrap();
+        let response = crate::router(self.app.clone(), self.settings.clone()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
         let answer = Answer { status: parts.status, headers: parts.headers, text };

@@ -1,6 +1,7 @@
 //! `billconnect serve`: answers HTTP, and reads bills as AWS delivers them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,17 @@ pub struct Args {
     /// poll interval.
     #[arg(long, env = "BILLCONNECT_PROVE_EVERY", default_value = "24h", value_parser = duration)]
     prove_every: Duration,
+    /// A proxy whose `X-Forwarded-For` is believed, as an address or a network like `10.0.0.0/8`; give several by giving this
+    /// several times. From anybody else that header is not looked at.
+    #[arg(long = "trusted-proxy", env = "BILLCONNECT_TRUSTED_PROXY", value_delimiter = ',', value_name = "NETWORK")]
+    trusted_proxies: Vec<api::Network>,
+    /// How many failures to authenticate one address may make a minute before it is told to wait (429). Requests with a valid
+    /// token always pass.
+    #[arg(long, env = "BILLCONNECT_FAILURES_PER_ADDRESS", default_value_t = api::LimitSettings::PER_ADDRESS)]
+    failures_per_address: NonZeroU32,
+    /// The same against the routes of one org, from all addresses together.
+    #[arg(long, env = "BILLCONNECT_FAILURES_PER_ORG", default_value_t = api::LimitSettings::PER_ORG)]
+    failures_per_org: NonZeroU32,
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
@@ -39,11 +51,17 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     if left > 0 {
         tracing::info!(left, "imports were cut off by the last stop and are read again");
     }
+    let limits = api::LimitSettings {
+        per_address: args.failures_per_address,
+        per_org: args.failures_per_org,
+        trusted: args.trusted_proxies,
+    };
+    let http = api::HttpSettings { limits, ..api::HttpSettings::default() };
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("`{}` can't be listened on; name a free address with --listen", args.listen))?;
     out::talk(&format!("listening on http://{}", listener.local_addr()?));
-    let router = api::router(Arc::clone(&app), api::HttpSettings::default());
+    let router = api::router(Arc::clone(&app), http);
     // A task of its own: what an ingest computes must not keep the next connection waiting.
     let noting = Arc::clone(&app);
     let noting = tokio::spawn(async move { note_heads(&noting).await });

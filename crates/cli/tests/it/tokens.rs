@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::kit::server::{Answer, Install, Server};
+use crate::kit::story::wait;
 
 /// A server with one org.
 fn acme() -> (Server, OrgId) {
@@ -203,4 +204,79 @@ async fn a_token_is_recognised_offline() {
     let mut typo = token.into_bytes();
     typo[10] = if typo[10] == b'0' { b'1' } else { b'0' };
     assert_eq!(inspect(String::from_utf8(typo).unwrap()).0, Some(1));
+}
+
+/// A server that lets one address fail three times a minute and takes the word of a proxy on this machine, with two orgs and
+/// an access token of the first.
+async fn strict() -> (Server, OrgId, OrgId, String) {
+    let settings = [
+        ("BILLCONNECT_FAILURES_PER_ADDRESS", "3"),
+        ("BILLCONNECT_FAILURES_PER_ORG", "6"),
+        ("BILLCONNECT_TRUSTED_PROXY", "127.0.0.0/8,::1"),
+    ];
+    let install = settings.into_iter().fold(Install::offline(), |install, (name, value)| install.with(name, value));
+    let server = Server::over(install);
+    let (acme, other) = (server.install().org("Acme"), server.install().org("Other"));
+    let token = server.access_token(acme, "viewer").await;
+    (server, acme, other, token)
+}
+
+/// What reading the org's connections with this token from this address answers.
+async fn from(server: &Server, address: &str, (org, token): (OrgId, &str)) -> reqwest::Response {
+    let request = reqwest::Client::new().get(format!("{}/api/onboarding/orgs/{org}/bill_connects", server.url));
+    let request = request.header("x-forwarded-for", format!("203.0.113.200, {address}"));
+    request.header("authorization", format!("Bearer {token}")).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn failures_from_one_address_are_slowed_and_a_valid_token_always_passes() {
+    let (server, acme, _, token) = strict().await;
+    for _ in 0..3 {
+        assert_eq!(from(&server, "198.51.100.1", (acme, "bca_wrong")).await.status(), 401);
+    }
+    let slowed = from(&server, "198.51.100.1", (acme, "bca_wrong")).await;
+    assert_eq!(slowed.status(), 429);
+    let wait: u64 = slowed.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    let body: serde_json::Value = serde_json::from_str(&slowed.text().await.unwrap()).unwrap();
+    assert_eq!(
+        (&body["name"], &body["temporary"], &body["fault"]),
+        (&json!("too_many_requests"), &json!(true), &json!(false))
+    );
+
+    assert_eq!(from(&server, "198.51.100.1", (acme, &token)).await.status(), 200, "a valid token passes");
+    assert_eq!(from(&server, "198.51.100.2", (acme, "bca_wrong")).await.status(), 401, "another address is another");
+}
+
+#[tokio::test]
+async fn grants_are_slowed_by_address_and_good_ones_pass() {
+    let (server, acme, ..) = strict().await;
+    let refresh = server.install().refresh_token(acme, "viewer");
+    let grant = async |token: &str| {
+        grant(&server, "/oidc/token", &format!("grant_type=refresh_token&refresh_token={token}")).await.status
+    };
+    for _ in 0..3 {
+        assert_eq!(grant("bcr_wrong").await, 401);
+    }
+    assert_eq!((grant("bcr_wrong").await, grant(&refresh).await), (429, 200));
+}
+
+#[tokio::test]
+async fn failures_against_one_org_lock_nobody_out_and_show_in_its_audit_log() {
+    let (server, acme, other, token) = strict().await;
+    let mut statuses = Vec::new();
+    for last in 1..=8 {
+        statuses.push(from(&server, &format!("198.51.100.{last}"), (acme, "bca_wrong")).await.status().as_u16());
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 401, 429, 429], "from eight addresses");
+    assert_eq!(from(&server, "198.51.100.9", (other, "bca_wrong")).await.status(), 401, "the other org's are its own");
+    assert_eq!(from(&server, "198.51.100.1", (acme, &token)).await.status(), 200, "a valid token passes");
+
+    let failures = || {
+        let log = server.install().json(&["audit", "show", "--org", &acme.to_string(), "--json"]);
+        let failed = |entry: &&serde_json::Value| entry["act"] == "authenticate" && entry["outcome"] == "refused";
+        log.as_array().unwrap().iter().filter(failed).map(|entry| entry["address"].to_string()).collect::<Vec<_>>()
+    };
+    wait("eight failures in the audit log", async || failures().len() == 8).await;
+    assert!(failures().contains(&"\"198.51.100.8\"".to_owned()), "{:?}", failures());
 }

@@ -1,0 +1,112 @@
+//! Failures on their way to the audit log: counted for a while, then written as one entry an address and org, so that whoever
+//! fails a million times fills no log.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use app::App;
+use app::audit::{Act, Actor, Outcome, Subject, Who};
+use billing::names::OrgId;
+use tokio::time::Instant;
+
+/// How long failures are counted before they are written, once some were written of late.
+const EVERY: Duration = Duration::from_mins(1);
+/// How long the first ones after a quiet time are counted.
+const FIRST: Duration = Duration::from_secs(1);
+/// How many entries are written at a time; what others failed beyond that becomes one more.
+const ENTRIES: usize = 32;
+
+/// From where, and against which org.
+type Key = (Option<IpAddr>, Option<OrgId>);
+
+/// What was counted and is not written yet.
+#[derive(Default)]
+pub(crate) struct Tally {
+    counted: Mutex<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    failures: HashMap<Key, u64>,
+    beyond: u64,
+    written: Option<Instant>,
+    writing: bool,
+}
+
+impl Counted {
+    fn add(&mut self, key: Key) {
+        if self.failures.len() < ENTRIES || self.failures.contains_key(&key) {
+            *self.failures.entry(key).or_default() += 1;
+        } else {
+            self.beyond += 1;
+        }
+    }
+}
+
+impl Tally {
+    /// Counts a failure, and has what is counted written in a while.
+    pub(crate) fn add(self: &Arc<Self>, app: &Arc<App>, key: Key) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.add(key);
+        if std::mem::replace(&mut counted.writing, true) {
+            return;
+        }
+        let since = counted.written.map_or(EVERY, |written| written.elapsed());
+        let wait = EVERY.saturating_sub(since).max(FIRST);
+        drop(counted);
+        let (tally, app) = (Arc::clone(self), Arc::clone(app));
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            tally.write(&app).await;
+        });
+    }
+
+    async fn write(&self, app: &App) {
+        let (failures, beyond) = {
+            let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            counted.written = Some(Instant::now());
+            counted.writing = false;
+            (std::mem::take(&mut counted.failures), std::mem::take(&mut counted.beyond))
+        };
+        for ((address, org), count) in failures {
+            let known = match org {
+                Some(org) => app.org(org).await.is_ok().then_some(org),
+                None => None,
+            };
+            let subject = match (known, org) {
+                (Some(org), _) => Subject::of(org, format!("org:{org}")),
+                (None, Some(org)) => Subject::operator(format!("org:{org}")),
+                (None, None) => Subject::operator("credentials"),
+            };
+            note(app, (address, subject), count).await;
+        }
+        if beyond > 0 {
+            note(app, (None, Subject::operator("credentials")), beyond).await;
+        }
+    }
+}
+
+async fn note(app: &App, (address, subject): (Option<IpAddr>, Subject), count: u64) {
+    let actor = Actor { who: Who::Unknown, address, request: None };
+    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    if let Err(error) = app.audit(&actor, Act::Authenticate, subject, Outcome::Refused(times)).await {
+        tracing::error!(%error, count, "failed authentications could not be written into the audit log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut counted = Counted::default();
+        let key = |last: u8| (Some(IpAddr::from([192, 0, 2, last])), None);
+        (0..=255).for_each(|last| counted.add(key(last)));
+        counted.add(key(0));
+        assert_eq!((counted.failures.len(), counted.beyond), (ENTRIES, 256 - u64::try_from(ENTRIES).unwrap()));
+        assert_eq!(counted.failures[&key(0)], 2);
+    }
+}
