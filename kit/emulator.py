@@ -5,12 +5,14 @@
 
 `python kit/emulator.py [port]` runs one until Ctrl-C; `python kit/emulator.py --until-stdin-ends` one that ends with whoever
 holds its standard input. Both print where they listen. Signatures, trust and permission policies are MiniStack's; what AWS
-enforces and MiniStack 1.5 does not is added: the expected owner of a bucket here, and how principals compare in `trust.py`.
+has and MiniStack 1.5 has not is added: the expected owner of a bucket and one question to Cost Explorer here, and how
+principals compare in `trust.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -101,12 +103,20 @@ def serve(port: int) -> None:
     from hypercorn.asyncio import serve as answer
     from hypercorn.config import Config
     from ministack import app
-    from ministack.core import iam_evaluator
+    from ministack.core import iam_actions, iam_evaluator, router
 
     from trust import evaluate_trust_as_aws_does
 
     expect_bucket_owner(app.SERVICE_HANDLERS)
     evaluate_trust_as_aws_does(iam_evaluator)
+    # Routed and named as MiniStack's own services are, so that signatures and permissions are looked at before the handler is.
+    router.SERVICE_PATTERNS["ce"] = {
+        "target_prefixes": ["AWSInsightsIndexService."],
+        "host_patterns": [r"^ce\."],
+        "credential_scope": "ce",
+    }
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["ce"] = "ce"
+    app.SERVICE_HANDLERS["ce"] = cost_explorer
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"
@@ -130,6 +140,28 @@ def expect_bucket_owner(handlers: dict[str, Any]) -> None:
         return await ask(method, path, headers, body, query_params)
 
     handlers["s3"] = handler
+
+
+async def cost_explorer(
+    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
+) -> tuple[int, dict[str, str], bytes]:
+    """Cost Explorer as far as it is asked: how an account without reservations used them."""
+    del method, path, query_params
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    if operation != "GetReservationUtilization":
+        return cost_explorer_error("UnknownOperationException", f"{operation} is not played here")
+    period = json.loads(body or b"{}").get("TimePeriod", {})
+    days = [period.get("Start", ""), period.get("End", "")]
+    if not all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", day) for day in days) or days[0] >= days[1]:
+        return cost_explorer_error("ValidationException", "Start and End must be days, YYYY-MM-DD, and Start the earlier one")
+    total = {name: "0" for name in ("UtilizationPercentage", "PurchasedHours", "TotalActualHours", "UnusedHours")}
+    answer = {"Total": total, "UtilizationsByTime": [{"TimePeriod": period, "Groups": [], "Total": total}]}
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+
+
+def cost_explorer_error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    """An error as AWS's JSON services write it."""
+    return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps({"__type": code, "message": message}).encode()
 
 
 def exit_when_stdin_ends() -> None:

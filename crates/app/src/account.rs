@@ -3,10 +3,15 @@
 use async_trait::async_trait;
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
+use billing::excess::UnpublishedRead;
 use billing::names::Region;
-use billing::probe::{Caller, Level, ObjectText, Probe, Refusal};
+use billing::probe::{Accounts, Caller, Level, ObjectText, Organization, Peek, Probe, Refusal};
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use time::Date;
+
+/// What came of each read beyond the published actions.
+pub type Tried = Vec<(UnpublishedRead, Probe<()>)>;
 
 /// The bytes of one part as they arrive, packed.
 pub type PartStream = BoxStream<'static, Result<Bytes, Refusal>>;
@@ -17,10 +22,10 @@ pub trait AwsAccount: Send + Sync {
     /// Who the operator's own credentials are.
     async fn operator(&self) -> Probe<Caller>;
 
-    /// Assumes the candidate's role, presenting an external id, and says who the session is.
+    /// Assumes the candidate's role, presenting an external id; says whose session STS gave. With the right id, the session is kept.
     async fn assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Probe<Caller>;
 
-    /// Says who the keys of the candidate's IAM user are.
+    /// Says who the credentials are that act for the candidate: the session in its role, or its user's keys.
     async fn identify(&self, candidate: &Candidate) -> Probe<Caller>;
 
     /// Asks for the bucket's region.
@@ -29,11 +34,26 @@ pub trait AwsAccount: Send + Sync {
     /// Lists one level below `prefix`.
     async fn list(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Level>;
 
+    /// Lists the first keys below `prefix`, however deep they lie: one page.
+    async fn peek(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Peek>;
+
     /// Reads a small object whole.
     async fn read_small(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectText>;
 
     /// Reads an object's first byte and throws it away.
     async fn read_first_byte(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<()>;
+
+    /// Asks for the organization that the payer belongs to.
+    async fn organization(&self, candidate: &Candidate) -> Probe<Organization>;
+
+    /// Lists the accounts of that organization: one page.
+    async fn accounts(&self, candidate: &Candidate) -> Probe<Accounts>;
+
+    /// Asks for the use of reservations in the days before `today`: one page, for which AWS charges the customer.
+    async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()>;
+
+    /// Tries harmless reads beyond the published actions, in a session that may do nothing else.
+    async fn unpublished(&self, candidate: &Candidate, region: &Region) -> Probe<Tried>;
 
     /// Opens a part of a delivery, pinned by its `ETag`.
     async fn open(&self, candidate: &Candidate, region: &Region, part: &PartHead) -> Result<PartStream, Refusal>;

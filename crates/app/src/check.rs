@@ -1,18 +1,16 @@
 //! The step `check`: asks AWS everything that a connection must prove, side by side, and has the answers judged.
 
 use billing::checks::{Report, Subject, judge};
-use billing::choice::choose;
-use billing::connection::{Access, Candidate, Presented, RoleAccess};
-use billing::manifest::Manifest;
-use billing::names::Region;
-use billing::probe::{Caller, Evidence, FoundReport, Level, Probe, Refusal, RefusalKind};
+use billing::connection::{Access, Candidate, Presented};
+use billing::names::ForgedId;
+use billing::probe::{Accounts, Caller, Evidence, Organization, Probe, Reservations};
 use futures::future::join_all;
 use time::OffsetDateTime;
 
 use crate::App;
 use crate::account::AwsAccount;
 use crate::error::AppError;
-use crate::walk::{Place, WalkError, find};
+use crate::look::{Bucket, look};
 
 const NO_SESSION: &str = "the role cannot be assumed: mend `role-assumable` first";
 const NO_KEYS: &str = "the keys do not work: mend `user-keys-work` first";
@@ -23,7 +21,10 @@ impl App {
     /// Proves, or fails to prove, every claim about the candidate. Stores nothing. `connected_at` is when it was connected, if it
     /// was: how long it may wait for its first report counts from there.
     pub async fn check(&self, candidate: &Candidate, connected_at: Option<OffsetDateTime>) -> Result<Report, AppError> {
-        let evidence = gather(self.aws.as_ref(), candidate).await?;
+        let now = OffsetDateTime::now_utc();
+        let known = self.store.newest_report(candidate.org, &candidate.id()).await?;
+        let kept = known.and_then(|report| report.reservations_kept(candidate, now));
+        let evidence = gather(self.aws.as_ref(), candidate, kept).await?;
         let operator_arn = match (&self.settings.operator_principal, evidence.operator.granted()) {
             (Some(configured), _) => configured.clone(),
             (None, Some(caller)) => principal_of(&caller.arn),
@@ -56,131 +57,144 @@ fn principal_of(caller_arn: &str) -> String {
     session.unwrap_or_else(|| caller_arn.to_owned())
 }
 
-pub(crate) async fn gather(aws: &dyn AwsAccount, candidate: &Candidate) -> Result<Evidence, AppError> {
-    let Entry { operator, assumed, keys, without_id, forged } = match &candidate.access {
-        Access::Role(role) => try_role(aws, candidate, role).await?,
-        Access::User(_) => try_user(aws, candidate).await,
+/// Asks AWS everything, as much of it side by side as answers allow. `kept` is when Cost Explorer last answered, where that counts.
+pub(crate) async fn gather(
+    aws: &dyn AwsAccount,
+    candidate: &Candidate,
+    kept: Option<OffsetDateTime>,
+) -> Result<Evidence, AppError> {
+    let inside = look_inside(aws, candidate, kept);
+    let (operator, strangers, inside) = match &candidate.access {
+        Access::Role(role) => {
+            let mut entropy = [0; 16];
+            getrandom::fill(&mut entropy).map_err(|_| AppError::Entropy)?;
+            futures::join!(aws.operator(), try_strangers(aws, candidate, role.external_id.forgeries(&entropy)), inside)
+        }
+        Access::User(_) => {
+            let none = Strangers { without_id: Probe::NotAsked(BY_USER), forged: Vec::new() };
+            let (operator, inside) = futures::join!(aws.operator(), inside);
+            (operator, none, inside)
+        }
     };
-    let bucket = match (assumed.granted(), keys.granted(), &candidate.access) {
-        (None, None, Access::Role(_)) => Bucket::not_asked(NO_SESSION),
-        (None, None, Access::User(_)) => Bucket::not_asked(NO_KEYS),
-        _ => look(aws, candidate).await,
-    };
-    let Bucket { region, listing, reports, crowded, first_byte } = bucket;
-    Ok(Evidence { operator, assumed, keys, without_id, forged, region, listing, reports, crowded, first_byte })
+    let Strangers { without_id, forged } = strangers;
+    let Inside { assumed, keys, around } = inside;
+    let Around { bucket, organization, accounts, reservations } = around;
+    let Bucket { region, listing, reports, crowded, first_byte, unpublished } = bucket;
+    Ok(Evidence {
+        operator,
+        assumed,
+        keys,
+        without_id,
+        forged,
+        region,
+        listing,
+        reports,
+        crowded,
+        first_byte,
+        organization,
+        accounts,
+        reservations,
+        unpublished,
+    })
 }
 
-/// What was seen of the way in.
-struct Entry {
-    operator: Probe<Caller>,
-    assumed: Probe<Caller>,
-    keys: Probe<Caller>,
+/// What came of assuming the role as somebody would who does not know its external id.
+struct Strangers {
     without_id: Probe<()>,
     forged: Vec<(&'static str, Probe<()>)>,
 }
 
-/// Tries the role with the right external id, with none, and with wrong ones.
-async fn try_role(aws: &dyn AwsAccount, candidate: &Candidate, role: &RoleAccess) -> Result<Entry, AppError> {
-    let mut entropy = [0; 16];
-    getrandom::fill(&mut entropy).map_err(|_| AppError::Entropy)?;
-    let forged = role.external_id.forgeries(&entropy);
+/// Tries the role without an external id and with wrong ones.
+async fn try_strangers(aws: &dyn AwsAccount, candidate: &Candidate, forged: Vec<ForgedId>) -> Strangers {
     let wrong =
         forged.iter().map(|id| async { (id.how, aws.assume(candidate, Presented::Forged(id)).await.map(|_| ())) });
-    let (operator, assumed, without_id, forged) = futures::join!(
-        aws.operator(),
-        aws.assume(candidate, Presented::Right(&role.external_id)),
-        aws.assume(candidate, Presented::Absent),
-        join_all(wrong),
-    );
-    let (keys, without_id) = (Probe::NotAsked(BY_ROLE), without_id.map(|_| ()));
-    Ok(Entry { operator, assumed, keys, without_id, forged })
+    let (without_id, forged) = futures::join!(aws.assume(candidate, Presented::Absent), join_all(wrong));
+    Strangers { without_id: without_id.map(|_| ()), forged }
 }
 
-/// Tries the user's keys.
-async fn try_user(aws: &dyn AwsAccount, candidate: &Candidate) -> Entry {
-    let (operator, keys) = futures::join!(aws.operator(), aws.identify(candidate));
-    let (assumed, without_id) = (Probe::NotAsked(BY_USER), Probe::NotAsked(BY_USER));
-    Entry { operator, assumed, keys, without_id, forged: Vec::new() }
+/// What was seen with credentials that act for the candidate.
+struct Inside {
+    assumed: Probe<Caller>,
+    keys: Probe<Caller>,
+    around: Around,
 }
 
-/// What was seen of the bucket.
-struct Bucket {
-    region: Probe<Region>,
-    listing: Probe<Level>,
-    reports: Probe<Vec<FoundReport>>,
-    crowded: bool,
-    first_byte: Probe<String>,
+/// What was seen of the bucket and the payer account.
+struct Around {
+    bucket: Bucket,
+    organization: Probe<Organization>,
+    accounts: Probe<Accounts>,
+    reservations: Reservations,
 }
 
-impl Bucket {
-    fn not_asked(why: &'static str) -> Self {
+impl Around {
+    /// Nobody got in. What Cost Explorer was paid for counts all the same.
+    fn not_asked(why: &'static str, kept: Option<OffsetDateTime>) -> Self {
+        let reservations = kept.map_or(Reservations::Asked(Probe::NotAsked(why)), Reservations::Kept);
         Self {
-            region: Probe::NotAsked(why),
-            listing: Probe::NotAsked(why),
-            reports: Probe::NotAsked(why),
-            crowded: false,
-            first_byte: Probe::NotAsked(why),
+            bucket: Bucket::not_asked(why),
+            organization: Probe::NotAsked(why),
+            accounts: Probe::NotAsked(why),
+            reservations,
         }
     }
 }
 
-async fn look(aws: &dyn AwsAccount, candidate: &Candidate) -> Bucket {
-    let region = aws.bucket_region(candidate).await;
-    // Where the region is refused, the partition's home region may still answer, so that each permission is judged alone.
-    let home: Option<Region> = candidate.partition().home_region().parse().ok();
-    let Some(asked) = region.granted().cloned().or(home) else {
-        return Bucket { region, ..Bucket::not_asked("the bucket's region is not known") };
-    };
-    let place = Place { aws, candidate, region: &asked };
-    let listing = match aws.list(candidate, &asked, &candidate.path.prefix()).await {
-        Probe::Refused(refusal) if refusal.kind == RefusalKind::WrongRegion && region.granted().is_none() => {
-            Probe::NotAsked("the bucket's region is not known: mend `bucket-region-known` first")
+/// Gets in, by the role with the right external id or by the user's keys, and looks at everything.
+async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, kept: Option<OffsetDateTime>) -> Inside {
+    match &candidate.access {
+        Access::Role(role) => {
+            let opened = aws.assume(candidate, Presented::Right(&role.external_id)).await;
+            if opened.granted().is_none() {
+                let around = Around::not_asked(NO_SESSION, kept);
+                return Inside { assumed: opened, keys: Probe::NotAsked(BY_ROLE), around };
+            }
+            let (assumed, around) = futures::join!(aws.identify(candidate), look_around(aws, candidate, kept));
+            Inside { assumed, keys: Probe::NotAsked(BY_ROLE), around }
         }
-        other => other,
-    };
-    let (reports, crowded) = match &listing {
-        Probe::Granted(level) => match find(place, level.clone()).await {
-            Ok(reports) => (Probe::Granted(reports), false),
-            Err(WalkError::Refused(refusal)) => (Probe::Refused(refusal), false),
-            Err(WalkError::TooMany(_)) => (Probe::Granted(Vec::new()), true),
-        },
-        Probe::Refused(refusal) => (Probe::Refused(refusal.clone()), false),
-        Probe::NotAsked(why) => (Probe::NotAsked(why), false),
-    };
-    let first_byte = first_byte(place, &reports).await;
-    Bucket { region, listing, reports, crowded, first_byte }
-}
-
-/// Reads the first byte of a data file, or of whatever shows whether reading is allowed.
-async fn first_byte(place: Place<'_>, reports: &Probe<Vec<FoundReport>>) -> Probe<String> {
-    let Some(reports) = reports.granted() else {
-        return Probe::NotAsked("nothing could be listed: mend `bucket-listable` first");
-    };
-    let chosen = choose(reports, place.candidate).or(reports.first());
-    let Some(report) = chosen else { return Probe::NotAsked("there is no report to read") };
-    let body = match &report.manifest {
-        Probe::Granted(body) => body,
-        Probe::Refused(refusal) => return Probe::Refused(refusal.clone()),
-        Probe::NotAsked(why) => return Probe::NotAsked(why),
-    };
-    let listed = Manifest::parse(&report.manifest_key, body).ok();
-    let inside =
-        listed.and_then(|manifest| manifest.report_keys.into_iter().find(|key| place.candidate.path.holds(key)));
-    let key = inside.unwrap_or_else(|| report.manifest_key.clone());
-    match place.aws.read_first_byte(place.candidate, place.region, &key).await {
-        // The manifest was readable, so the permission is there; a listed file that is gone shows when it is ingested.
-        Probe::Refused(refusal) if gone(&refusal) => Probe::Granted(report.manifest_key.clone()),
-        other => other.map(|()| key),
+        Access::User(_) => {
+            // Not side by side: keys that do not work are used for nothing else.
+            let keys = aws.identify(candidate).await;
+            let around = match keys.granted() {
+                Some(_) => look_around(aws, candidate, kept).await,
+                None => Around::not_asked(NO_KEYS, kept),
+            };
+            Inside { assumed: Probe::NotAsked(BY_USER), keys, around }
+        }
     }
 }
 
-fn gone(refusal: &Refusal) -> bool {
-    refusal.kind == RefusalKind::NotFound
+/// Looks at the bucket and the payer account, side by side.
+async fn look_around(aws: &dyn AwsAccount, candidate: &Candidate, kept: Option<OffsetDateTime>) -> Around {
+    let reservations = async {
+        match kept {
+            Some(at) => Reservations::Kept(at),
+            None => Reservations::Asked(aws.reservations(candidate, OffsetDateTime::now_utc().date()).await),
+        }
+    };
+    let (bucket, organization, accounts, reservations) =
+        futures::join!(look(aws, candidate), aws.organization(candidate), aws.accounts(candidate), reservations);
+    Around { bucket, organization, accounts, reservations }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::principal_of;
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use async_trait::async_trait;
+    use billing::checks::{State, Subject, judge};
+    use billing::connection::RoleAccess;
+    use billing::delivery::PartHead;
+    use billing::layout::level_of;
+    use billing::names::{OrgId, Region, SessionName};
+    use billing::probe::{Level, ObjectHead, ObjectText, Peek, Refusal, RefusalKind};
+    use time::{Date, OffsetDateTime};
+
+    use super::*;
+    use crate::account::{PartStream, Tried};
 
     #[test]
     fn the_principal_of_a_session_is_its_role() {
@@ -188,5 +202,193 @@ mod tests {
         assert_eq!(principal_of(user), user);
         let session = "arn:aws-cn:sts::999999999999:assumed-role/billconnect/i-0abc";
         assert_eq!(principal_of(session), "arn:aws-cn:iam::999999999999:role/billconnect");
+    }
+
+    /// Round trips to AWS: each waits for the next turn, so that what waits for what shows without a clock.
+    #[derive(Default)]
+    struct Turns {
+        now: AtomicUsize,
+        waiting: Mutex<Vec<Waker>>,
+    }
+
+    impl Turns {
+        async fn trip(&self) {
+            let came = self.now.load(Ordering::SeqCst);
+            std::future::poll_fn(|context| {
+                if self.now.load(Ordering::SeqCst) > came {
+                    return Poll::Ready(());
+                }
+                self.waiting.lock().unwrap().push(context.waker().clone());
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+
+    /// Whether somebody has been woken.
+    #[derive(Default)]
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Runs `work` and counts the turns that it takes: how many trips come one after the other.
+    fn turns_of<T>(turns: &Turns, work: impl Future<Output = T>) -> (T, usize) {
+        let mut work = std::pin::pin!(work);
+        let flag = Arc::new(Flag::default());
+        let waker = Waker::from(flag.clone());
+        loop {
+            flag.0.store(false, Ordering::SeqCst);
+            if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return (done, turns.now.load(Ordering::SeqCst));
+            }
+            if !flag.0.load(Ordering::SeqCst) {
+                turns.now.fetch_add(1, Ordering::SeqCst);
+                let waiting = std::mem::take(&mut *turns.waiting.lock().unwrap());
+                assert!(!waiting.is_empty(), "nothing is asked and nothing is done");
+                waiting.into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+
+    /// A customer's account that is set up rightly, each question one trip away; a session anew is one trip more.
+    struct Far {
+        turns: Turns,
+        objects: BTreeMap<String, Vec<u8>>,
+    }
+
+    impl Far {
+        /// A bucket with a report so deep below the path, so many files beside its manifest.
+        fn new(folder: &str, files: usize) -> Self {
+            let month = format!("{folder}20260901-20261001/");
+            let mut objects: BTreeMap<String, Vec<u8>> =
+                (0..files).map(|number| (format!("{month}a/R-{number:05}.csv.gz"), vec![0])).collect();
+            let manifest = format!(
+                r#"{{"assemblyId":"a","account":"123456789012","charset":"UTF-8","compression":"GZIP","contentType":"text/csv",
+                    "columns":[],"reportName":"R","reportKeys":["{month}a/R-00001.csv.gz"],
+                    "billingPeriod":{{"start":"20260901T000000.000Z","end":"20261001T000000.000Z"}}}}"#
+            );
+            objects.insert(format!("{month}R-Manifest.json"), manifest.into_bytes());
+            Self { turns: Turns::default(), objects }
+        }
+
+        fn heads(&self, prefix: &str) -> Vec<ObjectHead> {
+            let below = self.objects.iter().filter(|(key, _)| key.starts_with(prefix));
+            let head = |(key, body): (&String, &Vec<u8>)| ObjectHead {
+                key: key.clone(),
+                etag: "\"1\"".into(),
+                size: body.len() as u64,
+                modified: OffsetDateTime::now_utc(),
+            };
+            below.map(head).collect()
+        }
+
+        async fn answer<T>(&self, answer: T) -> Probe<T> {
+            self.turns.trip().await;
+            Probe::Granted(answer)
+        }
+    }
+
+    fn denied<T>(action: &str) -> Probe<T> {
+        Probe::Refused(Box::new(Refusal {
+            action: action.into(),
+            resource: "*".into(),
+            kind: RefusalKind::Denied,
+            code: "AccessDenied".into(),
+            message: "Access Denied".into(),
+            request_id: None,
+        }))
+    }
+
+    fn caller(account: &str, arn: &str) -> Caller {
+        Caller { account: account.into(), arn: arn.into() }
+    }
+
+    const SESSION: &str = "arn:aws:sts::123456789012:assumed-role/billing/flexera-finops";
+    const OPERATOR: &str = "arn:aws:iam::999999999999:user/billconnect";
+
+    #[async_trait]
+    impl AwsAccount for Far {
+        async fn operator(&self) -> Probe<Caller> {
+            self.answer(caller("999999999999", OPERATOR)).await
+        }
+        async fn assume(&self, _: &Candidate, presented: Presented<'_>) -> Probe<Caller> {
+            let probe = self.answer(caller("123456789012", SESSION)).await;
+            if matches!(presented, Presented::Right(_)) { probe } else { denied("sts:AssumeRole") }
+        }
+        async fn identify(&self, _: &Candidate) -> Probe<Caller> {
+            self.answer(caller("123456789012", SESSION)).await
+        }
+        async fn bucket_region(&self, _: &Candidate) -> Probe<Region> {
+            self.answer("eu-west-1".parse().unwrap()).await
+        }
+        async fn list(&self, _: &Candidate, _: &Region, prefix: &str) -> Probe<Level> {
+            self.answer(level_of(prefix, &self.heads(prefix))).await
+        }
+        async fn peek(&self, _: &Candidate, _: &Region, prefix: &str) -> Probe<Peek> {
+            let mut objects = self.heads(prefix);
+            let whole = objects.len() <= 1_000;
+            objects.truncate(1_000);
+            self.answer(Peek { objects, whole }).await
+        }
+        async fn read_small(&self, _: &Candidate, _: &Region, key: &str) -> Probe<ObjectText> {
+            let head = self.heads(key).remove(0);
+            self.answer(ObjectText { head, body: self.objects[key].clone() }).await
+        }
+        async fn read_first_byte(&self, _: &Candidate, _: &Region, key: &str) -> Probe<()> {
+            assert!(self.objects.contains_key(key), "{key}");
+            self.answer(()).await
+        }
+        async fn organization(&self, _: &Candidate) -> Probe<Organization> {
+            self.answer(Organization { id: "o-acme".into(), management_account: "123456789012".into() }).await
+        }
+        async fn accounts(&self, _: &Candidate) -> Probe<Accounts> {
+            self.answer(Accounts { seen: 1, more: false }).await
+        }
+        async fn reservations(&self, _: &Candidate, _: Date) -> Probe<()> {
+            self.answer(()).await
+        }
+        async fn unpublished(&self, _: &Candidate, _: &Region) -> Probe<Tried> {
+            self.turns.trip().await;
+            self.answer(Vec::new()).await
+        }
+        async fn open(&self, _: &Candidate, _: &Region, _: &PartHead) -> Result<PartStream, Refusal> {
+            unreachable!("a check opens no part")
+        }
+    }
+
+    /// Checks a report in `folder`, the path being `bills`, and gives how many trips come one after the other.
+    fn trips(folder: &str, files: usize) -> usize {
+        let org: OrgId = "123456".parse().unwrap();
+        let candidate = Candidate {
+            org,
+            account: "123456789012".parse().unwrap(),
+            bucket: "acme-bills".parse().unwrap(),
+            path: "bills".parse().unwrap(),
+            access: Access::Role(RoleAccess {
+                arn: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
+                session_name: SessionName::default(),
+                external_id: org.external_id(),
+            }),
+            effective_from: None,
+        };
+        let far = Far::new(folder, files);
+        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, None));
+        let now = OffsetDateTime::now_utc();
+        let subject = Subject { candidate: &candidate, operator_arn: OPERATOR, connected_at: None, now };
+        let report = judge(subject, &evidence.unwrap());
+        assert_eq!(report.state(), State::Verified, "{report:#?}");
+        trips
+    }
+
+    #[test]
+    fn a_connect_takes_at_most_six_trips_after_one_another() {
+        assert_eq!(trips("bills/R/", 5), 5, "a page shows the whole path");
+        assert_eq!(trips("bills/a/b/R/", 5), 5, "however deep the report lies");
+        assert_eq!(trips("bills/R/", 2_000), 6, "a bucket of many keys");
+        assert_eq!(trips("bills/a/b/c/R/", 2_000), 6, "and a deep one");
     }
 }

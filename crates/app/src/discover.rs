@@ -48,7 +48,7 @@ impl App {
     /// One month's bad manifest is that month's error and keeps no other month back.
     pub async fn discover(&self, connection: &VerifiedConnection, scope: Scope) -> Result<Vec<Discovered>, AppError> {
         let (candidate, region) = (connection.candidate(), connection.region());
-        let place = Place { aws: self.aws.as_ref(), candidate, region };
+        let place = Place { aws: self.aws.as_ref(), candidate, region, known: None };
         let top = place.list(&candidate.path.prefix()).await?;
         let reports = walk(place, top).await.map_err(|error| match error {
             WalkError::Refused(refusal) => AppError::Aws(refusal),

@@ -10,6 +10,7 @@ pub mod discover;
 mod error;
 pub mod ingest;
 pub mod keep;
+mod look;
 pub mod offline;
 pub mod operators;
 pub mod orgs;
@@ -32,7 +33,7 @@ use billing::names::{BillConnectId, OrgId};
 use lake::Lake;
 use tokio::sync::{Notify, Semaphore};
 
-pub use account::{AwsAccount, PartStream};
+pub use account::{AwsAccount, PartStream, Tried};
 pub use error::AppError;
 
 use crate::places::Places;

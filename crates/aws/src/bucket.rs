@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::Object;
 use billing::connection::Candidate;
 use billing::names::Region;
-use billing::probe::{Level, ObjectHead, Probe, Refusal, RefusalKind};
+use billing::probe::{Level, ObjectHead, Peek, Probe, Refusal, RefusalKind};
 use time::OffsetDateTime;
 
 use crate::client::AwsClient;
@@ -74,6 +74,23 @@ impl AwsClient {
             "more than {MAX_PAGES} pages of keys below `{prefix}`: name the folder that the report is delivered to as the bucket path"
         );
         Err(Box::new(question.failed(RefusalKind::Invalid, "TooManyKeys", &message)))
+    }
+
+    /// The first keys below `prefix`, at most 1,000, however deep they lie.
+    pub async fn peek(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Peek> {
+        self.try_peek(candidate, region, prefix).await.map_err(|refusal| *refusal).into()
+    }
+
+    async fn try_peek(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Result<Peek, Box<Refusal>> {
+        let question = about_bucket(candidate, Operation::ListObjects);
+        let client = self.s3(candidate, region).await?;
+        let request = client.list_objects_v2().bucket(candidate.bucket.as_ref()).prefix(prefix);
+        let page = match request.expected_bucket_owner(candidate.account.as_ref()).send().await {
+            Ok(page) => page,
+            Err(error) => return Err(self.refused(candidate, &question, &error).await),
+        };
+        let objects = page.contents().iter().filter_map(object_head).collect();
+        Ok(Peek { objects, whole: page.next_continuation_token.is_none() })
     }
 
     /// S3 in `region`, with credentials that act for the candidate.

@@ -84,7 +84,11 @@ impl AwsClient {
 
     /// S3 in `region` with credentials that act for `candidate`.
     pub(crate) fn s3_as(&self, candidate: &Candidate, region: &Region, session: Credentials) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(self.base.as_ref())
+        aws_sdk_s3::Client::from_conf(self.s3_config(candidate, region, session).build())
+    }
+
+    fn s3_config(&self, candidate: &Candidate, region: &Region, session: Credentials) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::from(self.base.as_ref())
             .region(SdkRegion::new(region.to_string()))
             .credentials_provider(session)
             // The session cache is ours; the SDK's would keep every session that ever was.
@@ -93,8 +97,40 @@ impl AwsClient {
             .retry_partition(RetryPartition::new(retry_name(candidate)))
             // A directory bucket would make the SDK call `s3express:CreateSession`, which we do not ask for.
             .disable_s3_express_session_auth(true)
-            .force_path_style(self.base.endpoint_url().is_some());
-        aws_sdk_s3::Client::from_conf(config.build())
+            .force_path_style(self.base.endpoint_url().is_some())
+    }
+
+    /// Organizations with the credentials of a session in `candidate`'s role.
+    pub(crate) fn organizations_as(
+        &self,
+        candidate: &Candidate,
+        session: Credentials,
+    ) -> aws_sdk_organizations::Client {
+        let config = aws_sdk_organizations::config::Builder::from(self.base.as_ref())
+            .region(SdkRegion::new(global_region(candidate.partition())))
+            .credentials_provider(session)
+            .identity_cache(IdentityCache::no_cache())
+            .retry_partition(RetryPartition::new(retry_name(candidate)));
+        aws_sdk_organizations::Client::from_conf(config.build())
+    }
+
+    /// Cost Explorer with the credentials of a session in `candidate`'s role.
+    pub(crate) fn cost_explorer_as(&self, candidate: &Candidate, session: Credentials) -> aws_sdk_costexplorer::Client {
+        let config = aws_sdk_costexplorer::config::Builder::from(self.base.as_ref())
+            .region(SdkRegion::new(global_region(candidate.partition())))
+            .credentials_provider(session)
+            .identity_cache(IdentityCache::no_cache())
+            .retry_partition(RetryPartition::new(retry_name(candidate)));
+        aws_sdk_costexplorer::Client::from_conf(config.build())
+    }
+}
+
+/// The region whose endpoint answers for the services that a partition has one of.
+fn global_region(partition: Partition) -> &'static str {
+    match partition {
+        Partition::Aws => "us-east-1",
+        Partition::AwsCn => "cn-northwest-1",
+        Partition::AwsUsGov => "us-gov-west-1",
     }
 }
 
@@ -115,4 +151,126 @@ pub(crate) async fn caller(
         account: answer.account().unwrap_or_default().to_owned(),
         arn: answer.arn().unwrap_or_default().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+    use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+    use aws_sdk_s3::error::BoxError;
+    use billing::connection::{Access, RoleAccess};
+    use billing::names::{OrgId, SessionName};
+
+    use super::*;
+
+    /// Remembers where a request would have gone, and lets none go.
+    #[derive(Debug, Clone, Default)]
+    struct Spy(Arc<Mutex<Vec<String>>>);
+
+    impl Intercept for Spy {
+        fn name(&self) -> &'static str {
+            "Spy"
+        }
+
+        fn read_before_transmit(
+            &self,
+            context: &BeforeTransmitInterceptorContextRef<'_>,
+            _: &RuntimeComponents,
+            _: &mut ConfigBag,
+        ) -> Result<(), BoxError> {
+            self.0.lock().unwrap().push(context.request().uri().to_owned());
+            Err("no test talks to AWS".into())
+        }
+    }
+
+    impl Spy {
+        /// The host that the last request would have gone to.
+        fn host(&self) -> String {
+            let uri = self.0.lock().unwrap().pop().expect("a request was made");
+            let (scheme, rest) = uri.split_once("://").unwrap();
+            assert_eq!(scheme, "https", "{uri}");
+            rest.split(['/', '?']).next().unwrap().to_owned()
+        }
+    }
+
+    fn keys() -> Credentials {
+        Credentials::new("AKIDEXAMPLE", "secret", None, None, "test")
+    }
+
+    fn candidate(bucket: &str) -> Candidate {
+        let org: OrgId = "123456".parse().unwrap();
+        Candidate {
+            org,
+            account: "123456789012".parse().unwrap(),
+            bucket: bucket.parse().unwrap(),
+            path: "bills".parse().unwrap(),
+            access: Access::Role(RoleAccess {
+                arn: "arn:aws:iam::123456789012:role/finops".parse().unwrap(),
+                session_name: SessionName::default(),
+                external_id: org.external_id(),
+            }),
+            effective_from: None,
+        }
+    }
+
+    async fn client(region: &str) -> AwsClient {
+        let region = Some(region.to_owned());
+        AwsClient::new(AwsSettings { region, credentials: Some(keys()), ..AwsSettings::default() }).await
+    }
+
+    #[tokio::test]
+    async fn sts_is_asked_in_a_region_of_the_roles_partition() {
+        for (own, partition, host) in [
+            ("eu-west-1", Partition::Aws, "sts.eu-west-1.amazonaws.com"),
+            ("us-east-1", Partition::Aws, "sts.us-east-1.amazonaws.com"),
+            ("eu-west-1", Partition::AwsCn, "sts.cn-north-1.amazonaws.com.cn"),
+            ("eu-west-1", Partition::AwsUsGov, "sts.us-gov-west-1.amazonaws.com"),
+        ] {
+            let spy = Spy::default();
+            let config = client(own).await.sts_config(partition, "test".to_owned()).interceptor(spy.clone());
+            let client = aws_sdk_sts::Client::from_conf(config.build());
+            client.get_caller_identity().send().await.unwrap_err();
+            assert_eq!(spy.host(), host);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_bucket_and_no_region_leads_to_a_host_that_is_not_aws() {
+        let aws = client("us-east-1").await;
+        // Names that have the shape of a host, of a directory bucket, an access point, an Outpost; a region that there is none of.
+        let buckets =
+            ["acme-bills", "evil.example", "169.254.169.254", "a.b.c", "x--use1-az4--x-s3", "x-s3alias", "x--op-s3"];
+        for (bucket, region) in
+            buckets.iter().flat_map(|bucket| ["eu-west-1", "evil-example-com"].map(|region| (bucket, region)))
+        {
+            let spy = Spy::default();
+            let config = aws.s3_config(&candidate(bucket), &region.parse().unwrap(), keys()).interceptor(spy.clone());
+            let client = aws_sdk_s3::Client::from_conf(config.build());
+            client.list_objects_v2().bucket(*bucket).send().await.unwrap_err();
+            if !spy.0.lock().unwrap().is_empty() {
+                let host = spy.host();
+                assert!(host.ends_with(".amazonaws.com"), "{bucket} in {region}: {host}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_name_another_host_is_no_region() {
+        for wrong in [
+            "evil.example",
+            "eu-west-1.evil.example",
+            "eu-west-1/",
+            "eu-west-1@evil-a-b",
+            "a-b-c:80",
+            "-a-b",
+            "a-b-",
+            "A-b-c",
+            "",
+            "EU",
+        ] {
+            assert!(wrong.parse::<Region>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -93,6 +93,14 @@ fn kind_of(answer: &Answer<'_>, signer: Signer) -> RefusalKind {
         | "BandwidthLimitExceeded" => RefusalKind::Throttled,
         // Before the KMS rule: a key that is asked too often denies nothing.
         throttle if throttle.contains("Throttl") => RefusalKind::Throttled,
+        // Cost Explorer's word for too many calls in a short time.
+        "LimitExceededException" => RefusalKind::Throttled,
+        "AWSOrganizationsNotInUseException" => RefusalKind::NotInUse,
+        // Cost Explorer says with the code of a denial that nobody has switched it on.
+        "AccessDeniedException" if answer.message.to_lowercase().contains("not enabled for cost explorer") => {
+            RefusalKind::NotInUse
+        }
+        "DataUnavailableException" => RefusalKind::NoData,
         key if key.starts_with("KMS.") || key.starts_with("Kms.") => RefusalKind::DeniedByKms,
         "AccessDenied" | "AccessDeniedException" if answer.message.to_lowercase().contains("kms:") => {
             RefusalKind::DeniedByKms
@@ -214,6 +222,17 @@ mod tests {
         check("AccessDenied", 403, kms, RefusalKind::DeniedByKms);
         check("KMS.DisabledException", 400, "arn:aws:kms:… is disabled.", RefusalKind::DeniedByKms);
         check("KMS.NotFoundException", 400, "Key does not exist", RefusalKind::DeniedByKms);
+    }
+
+    #[test]
+    fn a_service_that_is_not_used_is_told_from_a_denial() {
+        let organizations = "Your account is not a member of an organization.";
+        check("AWSOrganizationsNotInUseException", 400, organizations, RefusalKind::NotInUse);
+        check("AccessDeniedException", 400, "User not enabled for cost explorer access", RefusalKind::NotInUse);
+        let denied = "User: arn is not authorized to perform: ce:GetReservationUtilization on resource: arn";
+        check("AccessDeniedException", 400, denied, RefusalKind::Denied);
+        check("DataUnavailableException", 400, "Data is not available", RefusalKind::NoData);
+        check("LimitExceededException", 400, "Rate exceeded", RefusalKind::Throttled);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use billing::policy;
 use billing::probe::{Caller, Probe, Refusal, RefusalKind};
 use billing::role::RoleArn;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::client::{AwsClient, caller, retry_name};
 use crate::operation::Operation;
@@ -89,8 +90,8 @@ fn is_fresh(session: &Credentials) -> bool {
 impl AwsClient {
     /// Tries to assume the candidate's role, always anew, presenting what is given as external id.
     ///
-    /// With the right id, the session is asked who it is and kept for the calls that follow. With none or a wrong one, a
-    /// session that AWS gives nevertheless is thrown away unused: that it was given is the answer.
+    /// With the right id, the session is kept for the calls that follow. With none or a wrong one, a session that AWS gives
+    /// nevertheless is thrown away unused: that it was given is the answer.
     pub async fn assume(&self, candidate: &Candidate, presented: Presented<'_>) -> Probe<Caller> {
         match candidate.role() {
             Some(role) => self.try_assume((candidate, role), presented).await.map_err(|refusal| *refusal).into(),
@@ -103,28 +104,31 @@ impl AwsClient {
         (candidate, role): (&Candidate, &RoleAccess),
         presented: Presented<'_>,
     ) -> Result<Caller, Box<Refusal>> {
-        let opened = self.open_session((candidate, role), presented).await;
-        let Presented::Right(_) = presented else {
-            return opened.map(|(_, arn)| Caller { account: role.arn.account().to_string(), arn });
-        };
-        if opened.as_ref().is_err_and(|refusal| refusal.kind.is_denial()) {
-            // AWS lets a session run on when the role is withdrawn; we do not.
-            self.sessions.forget(candidate).await;
+        let opened = self.open_session((candidate, role), presented, &scope_of(candidate)).await;
+        if let Presented::Right(_) = presented {
+            let slot = self.sessions.slot(Scope::of(candidate, role));
+            match &opened {
+                Ok((session, _)) => *slot.lock().await = Some(session.clone()),
+                // AWS lets a session run on when the role is withdrawn; we do not.
+                Err(refusal) if refusal.kind.is_denial() => *slot.lock().await = None,
+                Err(_) => {}
+            }
         }
-        let (session, _) = opened?;
-        let who = caller(&self.sts_as(candidate, session.clone()), Signer::Session, role.arn.as_ref()).await?;
-        *self.sessions.slot(Scope::of(candidate, role)).lock().await = Some(session);
-        Ok(who)
+        opened.map(|(_, arn)| Caller { account: role.arn.account().to_string(), arn })
     }
 
-    /// Who the candidate's own keys are, where it came with keys.
+    /// Who the credentials are that act for the candidate, by their own word.
     pub async fn identify(&self, candidate: &Candidate) -> Probe<Caller> {
-        let Some(user) = candidate.user() else {
-            return Probe::NotAsked("the connection is by a role, which needs no keys");
+        self.try_identify(candidate).await.map_err(|refusal| *refusal).into()
+    }
+
+    async fn try_identify(&self, candidate: &Candidate) -> Result<Caller, Box<Refusal>> {
+        let resource = match &candidate.access {
+            Access::Role(role) => role.arn.to_string(),
+            Access::User(user) => format!("arn:{}:iam::{}:user/*", user.partition, candidate.account),
         };
-        let resource = format!("arn:{}:iam::{}:user/*", user.partition, candidate.account);
-        let who = caller(&self.sts_as(candidate, keys(user)), Signer::Keys, &resource).await;
-        who.map_err(|refusal| *refusal).into()
+        let session = self.session(candidate).await?;
+        caller(&self.sts_as(candidate, session), Signer::of(candidate), &resource).await
     }
 
     /// The credentials that act for the candidate: a session in its role (the one that is open, or a new one shortly before it
@@ -142,20 +146,21 @@ impl AwsClient {
         if let Some(session) = held.as_ref().filter(|session| is_fresh(session)) {
             return Ok(session.clone());
         }
-        let (session, _) = self.open_session((candidate, role), Presented::Right(&role.external_id)).await?;
+        let right = Presented::Right(&role.external_id);
+        let (session, _) = self.open_session((candidate, role), right, &scope_of(candidate)).await?;
         *held = Some(session.clone());
         Ok(session)
     }
 
-    /// Asks STS for a session: its credentials and the ARN that it acts as.
-    async fn open_session(
+    /// Asks STS for a session that may do what `scope` says: its credentials and the ARN that it acts as.
+    pub(crate) async fn open_session(
         &self,
         (candidate, role): (&Candidate, &RoleAccess),
         presented: Presented<'_>,
+        scope: &Value,
     ) -> Result<(Credentials, String), Box<Refusal>> {
         let (operation, resource) = (Operation::AssumeRole, role.arn.to_string());
         let question = Question { operation, resource, signer: Signer::Operator };
-        let scope = policy::session_policy(candidate.partition(), &candidate.bucket, &candidate.path);
         let client = self.sts(candidate.partition(), retry_name(candidate));
         // No tags and no source identity: the trust policy that we publish grants `sts:AssumeRole` alone.
         let answer = client
@@ -178,6 +183,11 @@ impl AwsClient {
         let session = Credentials::new(given.access_key_id(), given.secret_access_key(), token, end, "AssumeRole");
         Ok((session, arn))
     }
+}
+
+/// What sessions may do that read bills.
+fn scope_of(candidate: &Candidate) -> Value {
+    policy::session_policy(candidate.partition(), &candidate.bucket, &candidate.path)
 }
 
 /// A user's keys as the SDK takes them. They do not end, so nothing is gained by keeping them.

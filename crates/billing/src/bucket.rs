@@ -64,8 +64,10 @@ impl FromStr for BucketPath {
         if text.len() > 512 {
             return Err(NameError::new(WHAT, text, "it has at most 512 bytes"));
         }
-        if text.chars().any(|c| c.is_control() || c == '*' || c == '?' || c == '$') {
-            return Err(NameError::new(WHAT, text, "it has no control characters and none of `*`, `?` and `$`"));
+        // Wildcards and variables would widen a policy; quotes and backslashes, which JSON doubles, would make it too long.
+        if text.chars().any(|c| c.is_control() || "*?$\"\\".contains(c)) {
+            let rule = "it has no control characters and none of `*`, `?`, `$`, `\"` and `\\`";
+            return Err(NameError::new(WHAT, text, rule));
         }
         let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
         if segments.iter().any(|segment| *segment == "." || *segment == "..") {
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn paths_that_could_escape_or_match_more_are_refused() {
-        for wrong in ["../x", "x/../y", "x/./y", "x*", "a?b", "${aws:username}", "a\nb"] {
+        for wrong in ["../x", "x/../y", "x/./y", "x*", "a?b", "${aws:username}", "a\nb", "a\"b", "a\\b"] {
             assert!(wrong.parse::<BucketPath>().is_err(), "{wrong:?}");
         }
     }
@@ -113,7 +115,22 @@ mod tests {
     #[test]
     fn bucket_names_follow_the_rules_of_s3() {
         assert!("acme-bills.2026".parse::<BucketName>().is_ok());
-        for wrong in ["ab", "Acme", "-acme", "acme-", "a..b", "a/b", "bucket@host"] {
+        for wrong in [
+            "ab",
+            "Acme",
+            "-acme",
+            "acme-",
+            "a..b",
+            "a/b",
+            "bucket@host",
+            "a.b@evil",
+            "..",
+            "a#b.c",
+            "a:80",
+            "[::1]",
+            "a b",
+            "ａcme",
+        ] {
             assert!(wrong.parse::<BucketName>().is_err(), "{wrong}");
         }
     }

@@ -1,5 +1,7 @@
 //! Where AWS puts reports in a bucket: which folders to look into, which objects are no bill.
 
+use std::collections::BTreeSet;
+
 use crate::period::BillingPeriod;
 use crate::probe::{Level, ObjectHead};
 
@@ -69,6 +71,48 @@ pub fn manifest_of<'a>(report: &str, level: &'a Level) -> Option<&'a ObjectHead>
 pub fn is_data_of_export(folder: &str, neighbours: &[String]) -> bool {
     let metadata = folder.strip_suffix("data/").map(|parent| format!("{parent}metadata/"));
     metadata.is_some_and(|metadata| neighbours.contains(&metadata))
+}
+
+/// The level below `prefix` as it lies in a listing without a delimiter.
+pub fn level_of(prefix: &str, objects: &[ObjectHead]) -> Level {
+    let mut level = Level::default();
+    for object in objects {
+        let Some(rest) = object.key.strip_prefix(prefix) else { continue };
+        match rest.split_once('/') {
+            None => level.objects.push(object.clone()),
+            Some((folder, _)) => {
+                let folder = format!("{prefix}{folder}/");
+                // Keys come in order, so that a folder's keys stand together.
+                if level.folders.last() != Some(&folder) {
+                    level.folders.push(folder);
+                }
+            }
+        }
+    }
+    level
+}
+
+/// The folders between `prefix` and the months that a listing without a delimiter shows, each ending in `/`: where a walk will
+/// look.
+pub fn folders_in(prefix: &str, objects: &[ObjectHead]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for object in objects {
+        let Some(rest) = object.key.strip_prefix(prefix) else { continue };
+        let mut folder = prefix.to_owned();
+        for name in rest.split('/').take(MAX_DEPTH.min(rest.matches('/').count())) {
+            folder = format!("{folder}{name}/");
+            if classify(&folder) != Folder::Other {
+                break;
+            }
+            found.insert(folder.clone());
+        }
+    }
+    found
+}
+
+/// Whether a key is that of a data file of a report, by its name.
+pub fn is_data(key: &str) -> bool {
+    [".csv.gz", ".csv.zip", ".parquet"].iter().any(|end| key.ends_with(end))
 }
 
 /// Whether an object is one of AWS's helpers beside the bills.
@@ -142,6 +186,41 @@ mod tests {
         let neighbours = ["P/R/data/".to_owned(), "P/R/metadata/".to_owned()];
         assert!(is_data_of_export("P/R/data/", &neighbours));
         assert!(!is_data_of_export("P/R/data/", &neighbours[..1]) && !is_data_of_export("P/R/metadata/", &neighbours));
+    }
+
+    #[test]
+    fn a_flat_listing_shows_the_levels_in_it() {
+        let object = |key: &&str| ObjectHead {
+            key: (*key).into(),
+            etag: "\"x\"".into(),
+            size: 1,
+            modified: datetime!(2026-09-02 0:00 UTC),
+        };
+        let keys = [
+            "P/R/20260801-20260901/R-Manifest.json",
+            "P/R/20260901-20261001/R-Manifest.json",
+            "P/R/20260901-20261001/a-1/R-1.csv.gz",
+            "P/deep/er/Q/20260901-20261001/Q-Manifest.json",
+            "P/readme.txt",
+        ];
+        let objects: Vec<ObjectHead> = keys.iter().map(object).collect();
+        let shown = |prefix: &str| {
+            let level = level_of(prefix, &objects);
+            (level.folders, level.objects.into_iter().map(|object| object.key).collect::<Vec<_>>())
+        };
+        let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(shown("P/"), (texts(&["P/R/", "P/deep/"]), texts(&["P/readme.txt"])));
+        assert_eq!(shown("P/R/"), (texts(&["P/R/20260801-20260901/", "P/R/20260901-20261001/"]), vec![]));
+        assert_eq!(
+            shown("P/R/20260901-20261001/"),
+            (texts(&["P/R/20260901-20261001/a-1/"]), texts(&["P/R/20260901-20261001/R-Manifest.json"]))
+        );
+        let folders: Vec<String> = folders_in("P/", &objects).into_iter().collect();
+        assert_eq!(
+            folders,
+            ["P/R/", "P/deep/", "P/deep/er/", "P/deep/er/Q/"],
+            "neither months nor what lies below them"
+        );
     }
 
     #[test]

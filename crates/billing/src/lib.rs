@@ -11,6 +11,7 @@ pub mod cost_names;
 pub mod cost_query;
 pub mod decide;
 pub mod delivery;
+pub mod excess;
 pub mod focus;
 pub mod formats;
 pub mod iam;

@@ -97,14 +97,24 @@ impl Manifest {
     /// How good the report is, among several. The time unit is in no manifest: a name that says `daily` or `monthly` is
     /// believed, every other is taken to be hourly.
     pub fn standing(&self) -> Standing {
-        let resource_ids = ["lineItem/ResourceId", "line_item_resource_id", "ResourceId"];
-        let name = self.key.to_ascii_lowercase();
         Standing {
             kind: self.kind,
-            resource_ids: self.columns.iter().any(|column| resource_ids.contains(&column.as_str())),
-            hourly: !["daily", "monthly"].iter().any(|word| name.contains(word)),
+            resource_ids: self.resource_ids().is_some(),
+            hourly: self.coarse().is_none(),
             columns: self.columns.len(),
         }
+    }
+
+    /// The column that names the resource behind each line, if there is one.
+    pub fn resource_ids(&self) -> Option<&str> {
+        let names = ["lineItem/ResourceId", "line_item_resource_id", "ResourceId"];
+        self.columns.iter().map(String::as_str).find(|column| names.contains(column))
+    }
+
+    /// How coarse the lines are, `daily` or `monthly`, where the report's name says so.
+    pub fn coarse(&self) -> Option<&'static str> {
+        let name = self.key.to_ascii_lowercase();
+        ["daily", "monthly"].into_iter().find(|word| name.contains(word))
     }
 
     /// Whether the format is one that is read here, and every file lies in `bucket` and inside `path`.

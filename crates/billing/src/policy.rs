@@ -192,13 +192,19 @@ pub fn session_policy(partition: Partition, bucket: &BucketName, path: &BucketPa
 
 /// Whether the published policy grants `action` (such as `s3:GetObject`).
 pub fn publishes(action: &str) -> bool {
-    PUBLISHED.iter().flat_map(|statement| statement.actions).any(|pattern| match pattern.strip_suffix('*') {
-        Some(start) => action.starts_with(start),
-        None => *pattern == action,
-    })
+    PUBLISHED.iter().flat_map(|statement| statement.actions).any(|pattern| covers(pattern, action))
 }
 
-fn document(statements: &[Value]) -> Value {
+/// Whether a published action, which may end in a wildcard, covers `action`.
+pub(crate) fn covers(pattern: &str, action: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => action.starts_with(start),
+        None => pattern == action,
+    }
+}
+
+/// A policy of these statements.
+pub(crate) fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 

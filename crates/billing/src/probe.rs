@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::excess::UnpublishedRead;
 use crate::names::Region;
 
 /// What came of one question to AWS.
@@ -84,6 +85,10 @@ pub enum RefusalKind {
     WrongRegion,
     /// The object is no longer the one that was asked for (`If-Match`).
     Changed,
+    /// The service is not in use in the account: nobody has switched it on there.
+    NotInUse,
+    /// The service is in use and has no data yet.
+    NoData,
     /// AWS asks us to slow down.
     Throttled,
     /// Our own credentials are missing, expired or wrong.
@@ -115,6 +120,42 @@ pub struct Caller {
     pub account: String,
     /// The principal's ARN.
     pub arn: String,
+}
+
+/// The organization that a payer account belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organization {
+    /// Its id, `o-…`.
+    pub id: String,
+    /// The 12 digits of the account that manages it.
+    pub management_account: String,
+}
+
+/// What the first page of an organization's accounts showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accounts {
+    /// How many accounts are on it.
+    pub seen: usize,
+    /// Whether there are more pages.
+    pub more: bool,
+}
+
+/// The first keys below a prefix, as one page of a listing without a delimiter shows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peek {
+    /// The objects, by key.
+    pub objects: Vec<ObjectHead>,
+    /// Whether these are all.
+    pub whole: bool,
+}
+
+/// What is known of whether the use of reservations can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reservations {
+    /// AWS was asked.
+    Asked(Probe<()>),
+    /// AWS answered at this time, and is not asked again so soon: it charges the customer for each answer.
+    Kept(OffsetDateTime),
 }
 
 /// One level of a bucket below a prefix, as a listing with the delimiter `/` shows it.
@@ -171,6 +212,14 @@ pub struct Evidence {
     pub crowded: bool,
     /// The first byte of a report's file: the key that was read.
     pub first_byte: Probe<String>,
+    /// The payer's organization.
+    pub organization: Probe<Organization>,
+    /// The first page of the accounts in it.
+    pub accounts: Probe<Accounts>,
+    /// Whether the use of reservations can be read.
+    pub reservations: Reservations,
+    /// What came of each read beyond the published actions.
+    pub unpublished: Probe<Vec<(UnpublishedRead, Probe<()>)>>,
 }
 
 /// A report found in the bucket, by the manifest that describes its newest month.
@@ -184,6 +233,8 @@ pub struct FoundReport {
     pub manifest_key: String,
     /// The months that it has manifests for, oldest first.
     pub months: Vec<crate::period::BillingPeriod>,
+    /// The manifests of the newest months as a listing names them, newest month first.
+    pub deliveries: Vec<(crate::period::BillingPeriod, ObjectHead)>,
     /// The newest manifest as read: its text, or why it could not be read.
     pub manifest: Probe<Vec<u8>>,
 }

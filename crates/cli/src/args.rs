@@ -1,6 +1,7 @@
 //! The command line: what can be asked, with the help that explains it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -42,6 +43,9 @@ pub struct Global {
     /// Where all of AWS answers instead of its own addresses: an emulator.
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL", value_name = "URL")]
     pub aws_endpoint_url: Option<String>,
+    /// How long AWS may take to begin an answer, a number with `s`, `m` or `h`; a call is tried three times.
+    #[arg(long, global = true, env = "BILLCONNECT_AWS_TIMEOUT", default_value = "30s", value_parser = duration)]
+    pub aws_timeout: Duration,
     /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out.
     #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -101,12 +105,41 @@ pub enum Command {
     Explain(explain::Args),
 }
 
+/// Reads a number with a unit: `90s`, `15m`, `2h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration: it is a number with `s`, `m` or `h`, like `15m`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    match count.checked_mul(seconds) {
+        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        _ => Err(wrong()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
+    use super::*;
+
     #[test]
     fn the_command_line_holds_together() {
-        super::Args::command().debug_assert();
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_or_explained() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
+        for wrong in ["", "m", "15", "0s", "-1s", "15 m", "99999999999999999999h", "１s", "5é"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Names the concrete AWS client: lets the `aws` room answer what the steps ask of an account.
 
-use app::{AwsAccount, PartStream};
+use app::{AwsAccount, PartStream, Tried};
 use async_trait::async_trait;
 use aws::{AwsClient, AwsSettings};
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::names::Region;
-use billing::probe::{Caller, Level, ObjectText, Probe, Refusal};
+use billing::probe::{Accounts, Caller, Level, ObjectText, Organization, Peek, Probe, Refusal};
+use time::Date;
 use tokio::sync::OnceCell;
 
 /// AWS itself. Its client is made by the first question, so that a command which asks none looks for no credentials.
@@ -48,12 +49,32 @@ impl AwsAccount for Aws {
         self.client().await.list(candidate, region, prefix).await
     }
 
+    async fn peek(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Peek> {
+        self.client().await.peek(candidate, region, prefix).await
+    }
+
     async fn read_small(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectText> {
         self.client().await.read_small(candidate, region, key).await
     }
 
     async fn read_first_byte(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<()> {
         self.client().await.read_first_byte(candidate, region, key).await
+    }
+
+    async fn organization(&self, candidate: &Candidate) -> Probe<Organization> {
+        self.client().await.organization(candidate).await
+    }
+
+    async fn accounts(&self, candidate: &Candidate) -> Probe<Accounts> {
+        self.client().await.accounts(candidate).await
+    }
+
+    async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()> {
+        self.client().await.reservations(candidate, today).await
+    }
+
+    async fn unpublished(&self, candidate: &Candidate, region: &Region) -> Probe<Tried> {
+        self.client().await.unpublished(candidate, region).await
     }
 
     async fn open(&self, candidate: &Candidate, region: &Region, part: &PartHead) -> Result<PartStream, Refusal> {

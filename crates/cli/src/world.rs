@@ -26,7 +26,11 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
         .with_context(|| format!("the data folder `{}` can't be made; name another with --data", folder.display()))?;
     let store = Store::open(&folder.join("billconnect.db")).await?;
     let lake = Lake::open(&folder.join("lake"), LakeSettings::default())?;
-    let settings = AwsSettings { endpoint_url: global.aws_endpoint_url.clone(), ..AwsSettings::default() };
+    let settings = AwsSettings {
+        endpoint_url: global.aws_endpoint_url.clone(),
+        attempt_timeout: global.aws_timeout,
+        ..AwsSettings::default()
+    };
     let aws = Arc::new(Aws::new(settings));
     Ok(App::new(store, lake, aws, Settings { operator_principal: global.operator_principal.clone() }))
 }

@@ -13,15 +13,16 @@ use std::sync::Arc;
 use app::audit::{Actor, Who};
 use app::store::Store;
 use app::tokens::Role;
-use app::{App, AwsAccount, PartStream, Settings};
+use app::{App, AwsAccount, PartStream, Settings, Tried};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use billing::connection::{Access, BillConnect, Candidate, Presented, RoleAccess};
 use billing::delivery::PartHead;
 use billing::names::{OrgId, Region};
-use billing::probe::{Caller, Level, ObjectText, Probe, Refusal, RefusalKind};
+use billing::probe::{Accounts, Caller, Level, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use time::Date;
 use tower::ServiceExt;
 
 use crate::HttpSettings;
@@ -65,6 +66,21 @@ impl AwsAccount for NoAws {
         down()
     }
     async fn read_first_byte(&self, _: &Candidate, _: &Region, _: &str) -> Probe<()> {
+        down()
+    }
+    async fn peek(&self, _: &Candidate, _: &Region, _: &str) -> Probe<Peek> {
+        down()
+    }
+    async fn organization(&self, _: &Candidate) -> Probe<Organization> {
+        down()
+    }
+    async fn accounts(&self, _: &Candidate) -> Probe<Accounts> {
+        down()
+    }
+    async fn reservations(&self, _: &Candidate, _: Date) -> Probe<()> {
+        down()
+    }
+    async fn unpublished(&self, _: &Candidate, _: &Region) -> Probe<Tried> {
         down()
     }
     async fn open(&self, _: &Candidate, _: &Region, _: &PartHead) -> Result<PartStream, Refusal> {

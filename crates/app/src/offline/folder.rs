@@ -8,10 +8,12 @@ use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::iam::Asker;
 use billing::names::Region;
-use billing::probe::{Caller, Level, ObjectHead, ObjectText, Probe, Refusal, RefusalKind};
-use time::OffsetDateTime;
+use billing::probe::{
+    Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind,
+};
+use time::{Date, OffsetDateTime};
 
-use crate::account::{AwsAccount, PartStream};
+use crate::account::{AwsAccount, PartStream, Tried};
 
 const NO_COPY: &str = "no copy of the bucket was given: name its folder with `--bucket-copy`";
 const ONLY_AWS: &str = "only AWS can tell";
@@ -60,8 +62,11 @@ impl AwsAccount for FolderAccount {
         }
     }
 
-    async fn identify(&self, _candidate: &Candidate) -> Probe<Caller> {
-        Probe::NotAsked(ONLY_AWS)
+    async fn identify(&self, candidate: &Candidate) -> Probe<Caller> {
+        match candidate.role() {
+            Some(role) => self.assume(candidate, Presented::Right(&role.external_id)).await,
+            None => Probe::NotAsked(ONLY_AWS),
+        }
     }
 
     async fn bucket_region(&self, _candidate: &Candidate) -> Probe<Region> {
@@ -80,6 +85,10 @@ impl AwsAccount for FolderAccount {
         }
     }
 
+    async fn peek(&self, _candidate: &Candidate, _region: &Region, _prefix: &str) -> Probe<Peek> {
+        Probe::NotAsked("a copy is near enough to be walked")
+    }
+
     async fn read_small(&self, _candidate: &Candidate, _region: &Region, key: &str) -> Probe<ObjectText> {
         let Some(path) = self.path(key) else { return Probe::NotAsked(NO_COPY) };
         match read(&path, key).await {
@@ -94,6 +103,22 @@ impl AwsAccount for FolderAccount {
             Ok(_) => Probe::Granted(()),
             Err(error) => unreadable("s3:GetObject", &path, &error),
         }
+    }
+
+    async fn organization(&self, _candidate: &Candidate) -> Probe<Organization> {
+        Probe::NotAsked(ONLY_AWS)
+    }
+
+    async fn accounts(&self, _candidate: &Candidate) -> Probe<Accounts> {
+        Probe::NotAsked(ONLY_AWS)
+    }
+
+    async fn reservations(&self, _candidate: &Candidate, _today: Date) -> Probe<()> {
+        Probe::NotAsked(ONLY_AWS)
+    }
+
+    async fn unpublished(&self, _candidate: &Candidate, _region: &Region) -> Probe<Tried> {
+        Probe::NotAsked(ONLY_AWS)
     }
 
     async fn open(&self, _candidate: &Candidate, _region: &Region, part: &PartHead) -> Result<PartStream, Refusal> {

@@ -37,7 +37,7 @@ pub async fn check_documents(
         return Err(ConnectError::App(AppError::Invalid(message)));
     }
     let account = FolderAccount::new(documents.operator.clone(), copy);
-    let evidence = gather(&account, &candidate).await?;
+    let evidence = gather(&account, &candidate, None).await?;
     let operator_arn = documents.operator.arn();
     let subject = Subject { candidate: &candidate, operator_arn, connected_at: None, now: OffsetDateTime::now_utc() };
     let report = documents.judge(judge(subject, &evidence), &candidate);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::checks::report::{CheckResult, Report, Verdict};
-use crate::checks::table::{Check, Severity};
+use crate::checks::spec::{Check, Severity};
 
 /// A claim whose verdict is another than it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,11 +4,12 @@ use time::OffsetDateTime;
 
 use crate::checks::judge_trust::Trust;
 use crate::checks::report::{CheckResult, Report, Verdict};
-use crate::checks::table::{CHECKS, Check};
-use crate::checks::{judge_bucket, judge_report, judge_trust, judge_user};
+use crate::checks::spec::Check;
+use crate::checks::table::CHECKS;
+use crate::checks::{judge_account, judge_bucket, judge_delivery, judge_report, judge_trust, judge_user};
 use crate::connection::{AccessKind, Candidate};
 use crate::names::NameError;
-use crate::probe::{Evidence, Refusal, RefusalKind};
+use crate::probe::{Evidence, Probe, Refusal, RefusalKind, Reservations};
 
 /// What is judged, and who would read it.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,7 @@ pub fn judge(subject: Subject<'_>, evidence: &Evidence) -> Report {
         access: subject.candidate.access.kind(),
         region: evidence.region.granted().cloned(),
         waiting: judge_report::is_waiting(subject, evidence),
+        reservations_at: reservations_at(subject, evidence),
         judged_at: subject.now,
         checks,
     }
@@ -44,7 +46,16 @@ pub fn refuse_malformed_role(error: &NameError, now: OffsetDateTime) -> Report {
     };
     let checks = CHECKS.iter().map(|spec| line(spec.check)).collect();
     let access = AccessKind::Role;
-    Report { fingerprint: None, access, region: None, waiting: false, judged_at: now, checks }
+    Report { fingerprint: None, access, region: None, waiting: false, reservations_at: None, judged_at: now, checks }
+}
+
+/// When Cost Explorer last answered, if it ever did.
+fn reservations_at(subject: Subject<'_>, evidence: &Evidence) -> Option<OffsetDateTime> {
+    match &evidence.reservations {
+        Reservations::Kept(at) => Some(*at),
+        Reservations::Asked(Probe::Granted(())) => Some(subject.now),
+        Reservations::Asked(_) => None,
+    }
 }
 
 fn line(check: Check, subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
@@ -70,7 +81,15 @@ fn line(check: Check, subject: Subject<'_>, evidence: &Evidence) -> CheckResult 
         Check::BucketReadable => judge_bucket::bucket_readable(subject, evidence),
         Check::BucketDecryptable => judge_bucket::bucket_decryptable(subject, evidence),
         Check::ReportFound => judge_report::report_found(subject, evidence),
+        Check::ReportFresh => judge_delivery::report_fresh(subject, evidence),
         Check::ReportFormatReadable => judge_report::report_format_readable(subject, evidence),
+        Check::ReportHasResourceIds => judge_delivery::report_has_resource_ids(subject, evidence),
+        Check::ReportHourly => judge_delivery::report_hourly(subject, evidence),
+        Check::ReportRefreshesClosedMonths => judge_delivery::report_refreshes_closed_months(subject, evidence),
+        Check::OrganizationDescribed => judge_account::organization_described(subject, evidence),
+        Check::AccountsListed => judge_account::accounts_listed(subject, evidence),
+        Check::ReservationsReadable => judge_account::reservations_readable(subject, evidence),
+        Check::NoExcessPermission => judge_account::no_excess_permission(subject, evidence),
     }
 }
 
@@ -92,20 +111,24 @@ pub(super) fn undecided(check: Check, refusal: &Refusal) -> CheckResult {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
+    use time::Duration;
     use time::macros::datetime;
 
     use super::*;
+    use crate::checks::cause::tests::denial;
     use crate::checks::report::State;
     use crate::connection::{Access, RoleAccess};
+    use crate::excess::UNPUBLISHED_READS;
     use crate::names::{OrgId, SessionName};
-    use crate::probe::{Caller, FoundReport, Level, Probe};
+    use crate::period::BillingPeriod;
+    use crate::probe::{Accounts, Caller, FoundReport, Level, ObjectHead, Organization, Probe};
 
-    const NOW: OffsetDateTime = datetime!(2026-09-02 0:00 UTC);
+    pub(in crate::checks) const NOW: OffsetDateTime = datetime!(2026-09-02 0:00 UTC);
     const OPERATOR: &str = "arn:aws:iam::999999999999:user/billconnect";
 
-    fn candidate() -> Candidate {
+    pub(in crate::checks) fn candidate() -> Candidate {
         Candidate {
             org: "123456".parse().unwrap(),
             account: "123456789012".parse().unwrap(),
@@ -120,7 +143,7 @@ mod tests {
         }
     }
 
-    fn refusal<T>(action: &str, kind: RefusalKind) -> Probe<T> {
+    pub(in crate::checks) fn refusal<T>(action: &str, kind: RefusalKind) -> Probe<T> {
         Probe::Refused(Box::new(Refusal {
             action: action.into(),
             resource: "arn:x".into(),
@@ -131,14 +154,14 @@ mod tests {
         }))
     }
 
-    fn denied<T>(action: &str) -> Probe<T> {
+    pub(in crate::checks) fn denied<T>(action: &str) -> Probe<T> {
         refusal(action, RefusalKind::Denied)
     }
 
     fn report(name: &str) -> FoundReport {
         let manifest = json!({
             "assemblyId": "a", "account": "123456789012", "charset": "UTF-8", "compression": "GZIP", "contentType": "text/csv",
-            "columns": [], "reportName": name, "reportKeys": [format!("P/{name}/m/{name}-00001.csv.gz")],
+            "columns": [{ "category": "lineItem", "name": "ResourceId" }], "reportName": name, "reportKeys": [format!("P/{name}/m/{name}-00001.csv.gz")],
             "billingPeriod": { "start": "20260901T000000.000Z", "end": "20261001T000000.000Z" },
         });
         FoundReport {
@@ -146,12 +169,18 @@ mod tests {
             folder: format!("P/{name}"),
             manifest_key: format!("P/{name}/m/{name}-Manifest.json"),
             months: vec!["2026-09".parse().unwrap()],
+            deliveries: vec![delivered("2026-09", NOW - Duration::hours(5))],
             manifest: Probe::Granted(manifest.to_string().into_bytes()),
         }
     }
 
+    pub(in crate::checks) fn delivered(period: &str, modified: OffsetDateTime) -> (BillingPeriod, ObjectHead) {
+        let head = ObjectHead { key: format!("P/R/{period}"), etag: "\"x\"".into(), size: 1, modified };
+        (period.parse().unwrap(), head)
+    }
+
     /// The evidence of a safe and sufficient role.
-    fn good() -> Evidence {
+    pub(in crate::checks) fn good() -> Evidence {
         let caller = |arn: &str, account: &str| Probe::Granted(Caller { account: account.into(), arn: arn.into() });
         Evidence {
             operator: caller(OPERATOR, "999999999999"),
@@ -164,10 +193,17 @@ mod tests {
             reports: Probe::Granted(vec![report("R")]),
             crowded: false,
             first_byte: Probe::Granted("P/R/m/R-00001.csv.gz".into()),
+            organization: Probe::Granted(Organization {
+                id: "o-acme".into(),
+                management_account: "123456789012".into(),
+            }),
+            accounts: Probe::Granted(Accounts { seen: 3, more: false }),
+            reservations: Reservations::Asked(Probe::Granted(())),
+            unpublished: Probe::Granted(UNPUBLISHED_READS.map(|read| (read, denied(read.action()))).to_vec()),
         }
     }
 
-    fn judged(candidate: &Candidate, evidence: &Evidence) -> Report {
+    pub(in crate::checks) fn judged(candidate: &Candidate, evidence: &Evidence) -> Report {
         judged_after(None, candidate, evidence)
     }
 
@@ -261,6 +297,111 @@ mod tests {
         assert!(report.problems()[0].contains("KMS"));
     }
 
+    /// The line that says why the good role could not list the bucket, AWS's message ending like this.
+    fn listing_denied(end: &str) -> CheckResult {
+        let refusal = Box::new(denial("s3:ListBucket", RefusalKind::Denied, end));
+        let cut = |e: &mut Evidence| {
+            e.listing = Probe::Refused(refusal.clone());
+            e.reports = Probe::Refused(refusal);
+        };
+        let report = check(cut, Verdict::Failed, &[Check::BucketListable]);
+        report.checks.into_iter().find(|line| line.check == Check::BucketListable).unwrap()
+    }
+
+    #[test]
+    fn each_cause_is_named_and_has_its_own_remedy() {
+        for (end, found, remedy) in [
+            (
+                " because no identity-based policy allows the s3:ListBucket action",
+                "no grant in the policies of the role",
+                "put-role-policy",
+            ),
+            (
+                " with an explicit deny in an identity-based policy",
+                "an explicit deny in the policies of the role",
+                "take the Deny",
+            ),
+            (
+                " with an explicit deny in a service control policy",
+                "service control policy",
+                "nothing on the role mends this",
+            ),
+            (
+                " because no service control policy allows the s3:ListBucket action",
+                "service control policy",
+                "SERVICE_CONTROL_POLICY",
+            ),
+            (
+                " with an explicit deny in a resource control policy",
+                "resource control policy",
+                "RESOURCE_CONTROL_POLICY",
+            ),
+            (
+                " because no permissions boundary allows the s3:ListBucket action",
+                "permissions boundary",
+                "delete-role-permissions-boundary",
+            ),
+            (
+                " because no session policy allows the s3:ListBucket action",
+                "our own session policy",
+                "nothing to mend on the customer's side",
+            ),
+            (
+                " with an explicit deny in a resource-based policy",
+                "the bucket's policy",
+                "get-bucket-policy --bucket acme-bills",
+            ),
+            (
+                " because no resource-based policy allows the s3:ListBucket action",
+                "the bucket's policy",
+                "\"Principal\"",
+            ),
+            ("", "or the bucket is not account 123456789012's", "put-role-policy"),
+        ] {
+            let line = listing_denied(end);
+            assert!(line.found.contains(found), "{end}: {}", line.found);
+            assert!(line.remedy.contains(remedy), "{end}: {}", line.remedy);
+            assert!(line.aws.unwrap().message.ends_with(end), "AWS's words are kept");
+        }
+    }
+
+    #[test]
+    fn a_denial_by_our_own_policies_says_nothing_of_the_role() {
+        let ours = " because no identity-based policy allows the sts:AssumeRole action";
+        let refusal = || Probe::Refused(Box::new(denial("sts:AssumeRole", RefusalKind::Denied, ours)));
+        let report = check(
+            |e| e.assumed = Probe::Refused(Box::new(denial("sts:AssumeRole", RefusalKind::Denied, ours))),
+            Verdict::Unknown,
+            &[Check::RoleAssumable],
+        );
+        assert!(report.problems()[0].contains("the operator's own side"), "{report:#?}");
+        check(|e| e.without_id = refusal(), Verdict::Unknown, &[Check::ExternalIdRequired]);
+        check(|e| e.forged[1].1 = refusal(), Verdict::Unknown, &[Check::ExternalIdExact]);
+    }
+
+    #[test]
+    fn a_resource_control_policy_that_keeps_us_out_is_told_from_the_trust_policy() {
+        let words = " with an explicit deny in a resource control policy";
+        let refusal = Probe::Refused(Box::new(denial("sts:AssumeRole", RefusalKind::Denied, words)));
+        let report = check(|e| e.assumed = refusal, Verdict::Failed, &[Check::RoleAssumable]);
+        let line = report.checks.iter().find(|line| line.check == Check::RoleAssumable).unwrap();
+        assert!(
+            line.found.contains("resource control policy") && line.remedy.contains("RESOURCE_CONTROL_POLICY"),
+            "{line:?}"
+        );
+    }
+
+    #[test]
+    fn a_role_of_another_partition_is_refused() {
+        let arn = "arn:aws-cn:iam::999999999999:user/billconnect";
+        let report = check(
+            |e| e.operator = Probe::Granted(Caller { account: "999999999999".into(), arn: arn.into() }),
+            Verdict::Failed,
+            &[Check::RoleArnWellFormed],
+        );
+        assert!(report.problems()[0].contains("across partitions"), "{report:#?}");
+    }
+
     #[test]
     fn anything_short_of_a_clean_denial_proves_nothing() {
         for kind in
@@ -300,9 +441,9 @@ mod tests {
         let report = judged(&candidate(), &evidence);
         assert_eq!(report.state(), State::Waiting);
         assert!(report.verified(&candidate()).is_some());
-        let day_old = judged_after(Some(NOW - time::Duration::hours(25)), &candidate(), &evidence);
+        let day_old = judged_after(Some(NOW - Duration::hours(25)), &candidate(), &evidence);
         assert_eq!(day_old.state(), State::Refused, "AWS delivers within 24 hours: {day_old:#?}");
-        let young = judged_after(Some(NOW - time::Duration::hours(23)), &candidate(), &evidence);
+        let young = judged_after(Some(NOW - Duration::hours(23)), &candidate(), &evidence);
         assert_eq!(young.state(), State::Waiting);
         let photos = Level { objects: vec![], folders: vec!["P/photos/".into()] };
         let report = check(

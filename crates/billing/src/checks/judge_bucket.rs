@@ -1,9 +1,10 @@
 //! Judges the bucket: is it there, is it the payer's, may it be listed, read and decrypted.
 
+use crate::checks::cause::Cause;
 use crate::checks::judge::{Subject, undecided};
-use crate::checks::remedy;
+use crate::checks::remedy::Denial;
 use crate::checks::report::{CheckResult, Verdict};
-use crate::checks::table::Check;
+use crate::checks::spec::Check;
 use crate::probe::{Evidence, Probe, Refusal, RefusalKind};
 
 pub(super) fn bucket_exists(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
@@ -34,7 +35,7 @@ pub(super) fn bucket_region_known(subject: Subject<'_>, evidence: &Evidence) -> 
         Probe::Refused(refusal) if refusal.kind == RefusalKind::NotFound => {
             CheckResult::skipped(check, "there is no such bucket: mend `bucket-exists` first")
         }
-        Probe::Refused(refusal) => missing(check, subject, refusal),
+        Probe::Refused(refusal) => missing(check, (subject, evidence), refusal),
         Probe::NotAsked(why) => CheckResult::skipped(check, *why),
     }
 }
@@ -61,7 +62,7 @@ pub(super) fn bucket_listable(subject: Subject<'_>, evidence: &Evidence) -> Chec
         Probe::Refused(refusal) if refusal.kind == RefusalKind::NotFound => {
             CheckResult::skipped(check, "there is no such bucket: mend `bucket-exists` first")
         }
-        Probe::Refused(refusal) => missing(check, subject, refusal),
+        Probe::Refused(refusal) => missing(check, (subject, evidence), refusal),
         Probe::NotAsked(why) => CheckResult::skipped(check, *why),
     }
 }
@@ -74,7 +75,7 @@ pub(super) fn bucket_readable(subject: Subject<'_>, evidence: &Evidence) -> Chec
         Probe::Refused(refusal) if refusal.kind == RefusalKind::DeniedByKms => {
             CheckResult::passed(check, "S3 allows reading; the key that encrypts the file does not")
         }
-        Probe::Refused(refusal) => missing(check, subject, refusal),
+        Probe::Refused(refusal) => missing(check, (subject, evidence), refusal),
         Probe::NotAsked(why) => CheckResult::skipped(check, *why),
     }
 }
@@ -84,45 +85,47 @@ pub(super) fn bucket_decryptable(subject: Subject<'_>, evidence: &Evidence) -> C
     match &evidence.first_byte {
         Probe::Granted(key) => CheckResult::passed(check, format!("`{key}` arrives decrypted")),
         Probe::Refused(refusal) if refusal.kind == RefusalKind::DeniedByKms => {
-            let found = "S3 allows reading, but KMS refuses to decrypt";
-            CheckResult::failed(check, found, remedy::decrypt(subject.candidate, evidence)).with_refusal(refusal)
+            let cause = Cause::of(refusal);
+            let told = cause.sentence().map(|sentence| format!(": {sentence}")).unwrap_or_default();
+            let found = format!("S3 allows reading, but KMS refuses to decrypt{told}");
+            let denial = Denial { candidate: subject.candidate, evidence, cause: &cause };
+            CheckResult::failed(check, found, denial.undecryptable()).with_refusal(refusal)
         }
         Probe::Refused(_) => CheckResult::skipped(check, "nothing could be read: mend `bucket-readable` first"),
         Probe::NotAsked(why) => CheckResult::skipped(check, *why),
     }
 }
 
-/// The line for a refused S3 action: failed where AWS denies, undecided where it gave no answer.
-fn missing(check: Check, subject: Subject<'_>, refusal: &Refusal) -> CheckResult {
+/// The line for a refused action: failed where AWS denies, undecided where it gave no answer.
+pub(super) fn missing(check: Check, (subject, evidence): (Subject<'_>, &Evidence), refusal: &Refusal) -> CheckResult {
     if !refusal.kind.is_denial() {
         return undecided(check, refusal);
     }
-    let Some(remedy) = remedy::permission(subject.candidate, &refusal.action) else {
+    let cause = Cause::of(refusal);
+    let denial = Denial { candidate: subject.candidate, evidence, cause: &cause };
+    let Some(remedy) = denial.remedy(refusal) else {
         // The session ended and the role could not be assumed anew: nothing is known of this permission.
         let found = "the way into the account was closed while it was looked at";
         return CheckResult::new(check, Verdict::Unknown, found).with_refusal(refusal);
     };
-    let found = format!("`{}` on `{}` is denied: {}", refusal.action, refusal.resource, cause(refusal, subject));
+    let told = cause.sentence().unwrap_or_else(|| unsaid(subject, refusal));
+    let found = format!("`{}` on `{}` is denied: {told}", refusal.action, refusal.resource);
     CheckResult::failed(check, found, remedy).with_refusal(refusal)
 }
 
-/// What AWS's message says of the denial's cause.
-fn cause(refusal: &Refusal, subject: Subject<'_>) -> String {
-    let message = refusal.message.to_ascii_lowercase();
-    let says = |words: &str| message.contains(words);
-    let by = if says("explicit deny") { "an explicit deny in " } else { "no grant in " };
-    let named = [
-        ("service control policy", "a service control policy of the organization"),
-        ("permissions boundary", "the role's permissions boundary"),
-        ("session policy", "our own session policy"),
-        ("resource-based policy", "the bucket's policy"),
-        ("identity-based policy", "the role's permission policy"),
-    ];
-    match named.iter().find(|(words, _)| says(words)) {
-        Some((_, where_)) => format!("{by}{where_}"),
-        None => format!(
-            "the role's permission policy does not grant it, the bucket's policy forbids it, or the bucket is not account {}'s",
-            subject.candidate.account
-        ),
+/// What a denial may mean whose cause AWS does not say.
+fn unsaid(subject: Subject<'_>, refusal: &Refusal) -> String {
+    let account = &subject.candidate.account;
+    if refusal.action.starts_with("organizations:") {
+        return format!(
+            "the role's permission policy does not grant it, or account {account} is a member of an organization that another account manages (AWS \
+             answers both alike)"
+        );
     }
+    if refusal.action.starts_with("s3:") {
+        return format!(
+            "the role's permission policy does not grant it, the bucket's policy forbids it, or the bucket is not account {account}'s"
+        );
+    }
+    "the role's permission policy does not grant it, or another policy forbids it".to_owned()
 }

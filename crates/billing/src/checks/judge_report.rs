@@ -4,7 +4,7 @@ use time::Duration;
 
 use crate::checks::judge::{Subject, undecided};
 use crate::checks::report::CheckResult;
-use crate::checks::table::Check;
+use crate::checks::spec::Check;
 use crate::choice::choose;
 use crate::connection::Candidate;
 use crate::layout;

@@ -2,7 +2,7 @@
 
 use crate::checks::judge::{Subject, undecided};
 use crate::checks::report::CheckResult;
-use crate::checks::table::Check;
+use crate::checks::spec::Check;
 use crate::probe::{Evidence, Probe, RefusalKind};
 
 pub(super) fn user_keys_work(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::checks::{AppliesTo, CHECKS, Report, State, Verdict, judge};
     use crate::connection::{Access, Candidate, UserAccess};
-    use crate::probe::{Caller, Level, Refusal};
+    use crate::probe::{Caller, Level, Refusal, Reservations};
     use crate::role::Partition;
 
     const PAYER: &str = "123456789012";
@@ -110,6 +110,10 @@ mod tests {
             reports: Probe::Granted(vec![]),
             crowded: false,
             first_byte: Probe::NotAsked("nothing is delivered yet"),
+            organization: Probe::NotAsked("beside the point"),
+            accounts: Probe::NotAsked("beside the point"),
+            reservations: Reservations::Asked(Probe::NotAsked("beside the point")),
+            unpublished: Probe::NotAsked("beside the point"),
         }
     }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::checks::table::{Check, Severity};
+use crate::checks::judge_account::RESERVATIONS_HOLD;
+use crate::checks::spec::{Check, Severity};
 use crate::connection::{AccessKind, Candidate, Fingerprint, VerifiedConnection};
 use crate::names::Region;
 use crate::probe::Refusal;
@@ -115,6 +116,9 @@ pub struct Report {
     pub(crate) region: Option<Region>,
     /// Whether nothing has been delivered yet.
     pub(crate) waiting: bool,
+    /// When Cost Explorer last answered.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(crate) reservations_at: Option<OffsetDateTime>,
     /// When it was judged.
     #[serde(with = "time::serde::rfc3339")]
     pub judged_at: OffsetDateTime,
@@ -161,6 +165,12 @@ impl Report {
         let proven = matches!(self.state(), State::Verified | State::Waiting);
         let region = self.region.clone().filter(|_| proven && self.fingerprint == Some(candidate.fingerprint()))?;
         Some(VerifiedConnection::proven(candidate.clone(), region))
+    }
+
+    /// When Cost Explorer last answered for exactly `candidate`, if that answer still counts at `now`.
+    pub fn reservations_kept(&self, candidate: &Candidate, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let counts = |at: &OffsetDateTime| *at <= now && now - *at < RESERVATIONS_HOLD;
+        self.reservations_at.filter(counts).filter(|_| self.fingerprint == Some(candidate.fingerprint()))
     }
 
     /// The bucket's region, where it was found.

@@ -1,95 +1,11 @@
 //! The one table of checks: it makes the reports, `billconnect explain`, the docs page and the tests.
 
-use std::fmt::{self, Write as _};
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use crate::connection::AccessKind;
-use crate::names::NameError;
-
-/// A claim that holds when its check passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each claim is described once, in `CHECKS`")]
-pub enum Check {
-    RoleArnWellFormed,
-    RoleAccountIsPayer,
-    RoleAssumable,
-    ExternalIdRequired,
-    ExternalIdExact,
-    UserKeysWork,
-    UserAccountIsPayer,
-    BucketExists,
-    BucketRegionKnown,
-    BucketOwnerExpected,
-    BucketListable,
-    BucketReadable,
-    BucketDecryptable,
-    ReportFound,
-    ReportFormatReadable,
-}
-
-/// What a failed check does to a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// A new connection is refused; an existing one is suspended.
-    Required,
-    /// The connection works without that feature.
-    Optional,
-}
-
-/// Which connections a check is about. In the report of any other it is skipped, and says why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AppliesTo {
-    /// Every connection.
-    All,
-    /// Those by a role.
-    Roles,
-    /// Those by an IAM user's keys.
-    Users,
-}
-
-impl AppliesTo {
-    /// Why the check says nothing of connections of this kind; `None` where it is about them.
-    pub fn why_not(self, kind: AccessKind) -> Option<&'static str> {
-        match (self, kind) {
-            (Self::Roles, AccessKind::User) => Some("an IAM user has no trust policy; a role is safer"),
-            (Self::Users, AccessKind::Role) => Some("the connection is by a role, which needs no keys"),
-            _ => None,
-        }
-    }
-}
-
-/// All that is known of a check before it is run.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct CheckSpec {
-    /// Which check. Serialised as its name.
-    #[serde(skip_serializing)]
-    pub check: Check,
-    /// Its name: the claim, in kebab case.
-    pub name: &'static str,
-    /// What its failing does.
-    pub severity: Severity,
-    /// Which connections it is about.
-    pub applies_to: AppliesTo,
-    /// The claim as a sentence.
-    pub claim: &'static str,
-    /// How it is proven.
-    pub proof: &'static str,
-    /// Why it matters.
-    pub why: &'static str,
-    /// What to do when it fails.
-    pub remediation: &'static str,
-}
-
-use AppliesTo::{All, Roles, Users};
-use Severity::Required;
+use crate::checks::spec::AppliesTo::{All, Roles, Users};
+use crate::checks::spec::Severity::{Optional, Required};
+use crate::checks::spec::{Check, CheckSpec};
 
 /// Every check, in the order of the reports.
-pub const CHECKS: [CheckSpec; 15] = [
+pub const CHECKS: [CheckSpec; 23] = [
     CheckSpec {
         check: Check::RoleArnWellFormed,
         name: "role-arn-well-formed",
@@ -231,6 +147,16 @@ pub const CHECKS: [CheckSpec; 15] = [
         remediation: "Send the path that the report was configured with; where several lie below it, the best is read (FOCUS 1.2, then CUR 2.0, then a legacy report; with resource ids; not daily or monthly by its name), and sending the path of one, report name included, chooses it.",
     },
     CheckSpec {
+        check: Check::ReportFresh,
+        name: "report-fresh",
+        severity: Optional,
+        applies_to: All,
+        claim: "AWS has delivered within the last 48 hours.",
+        proof: "The time of the newest month's manifest, as the listing tells it, is compared with the clock.",
+        why: "AWS delivers up to three times a day; a report that stands still was deleted, renamed, or lost its bucket's permission, and costs look lower than they are.",
+        remediation: "Look at the report in Billing and Cost Management, Data Exports: whether it is there, healthy, and delivered to this bucket and path; and whether the bucket's policy still lets `billingreports.amazonaws.com` write.",
+    },
+    CheckSpec {
         check: Check::ReportFormatReadable,
         name: "report-format-readable",
         severity: Required,
@@ -240,83 +166,74 @@ pub const CHECKS: [CheckSpec; 15] = [
         why: "A format that is read wrongly is worse than one that is refused.",
         remediation: "Configure a FOCUS 1.2 or CUR 2.0 export, or a Cost and Usage Report, as csv with GZIP or ZIP compression or as Parquet, with either versioning.",
     },
+    CheckSpec {
+        check: Check::ReportHasResourceIds,
+        name: "report-has-resource-ids",
+        severity: Optional,
+        applies_to: All,
+        claim: "The report names the resource behind each charge.",
+        proof: "The newest manifest lists a column of resource ids (`lineItem/ResourceId`, `line_item_resource_id` or `ResourceId`).",
+        why: "Without it, costs can be told by service and account and not by resource.",
+        remediation: "Include resource IDs in the report (Billing and Cost Management, Data Exports); a legacy report has to be made anew with `\"AdditionalSchemaElements\": [\"RESOURCES\"]`.",
+    },
+    CheckSpec {
+        check: Check::ReportHourly,
+        name: "report-hourly",
+        severity: Optional,
+        applies_to: All,
+        claim: "The report has hourly lines.",
+        proof: "The report's name: AWS's manifests do not say the time unit. A name that says `daily` or `monthly` is believed; with any other, the check is skipped.",
+        why: "Daily and monthly lines hide when something was used.",
+        remediation: "Make the report with hourly granularity (`\"TimeUnit\": \"HOURLY\"`).",
+    },
+    CheckSpec {
+        check: Check::ReportRefreshesClosedMonths,
+        name: "report-refreshes-closed-months",
+        severity: Optional,
+        applies_to: All,
+        claim: "AWS delivers a closed month again when its charges change.",
+        proof: "A closed month's manifest was written more than 15 days after the month's end, by when AWS's own corrections are over. That none was proves nothing: the check is then skipped.",
+        why: "Refunds, credits and support fees are added to months that are closed; without the refresh they are missing.",
+        remediation: "Switch on \"Refresh automatically\" in the report's settings: `\"RefreshClosedReports\": true`.",
+    },
+    CheckSpec {
+        check: Check::OrganizationDescribed,
+        name: "organization-described",
+        severity: Optional,
+        applies_to: All,
+        claim: "The organization that the payer manages can be described.",
+        proof: "`organizations:DescribeOrganization` answers and names the payer as the management account. An account in no organization is skipped.",
+        why: "It tells whether the connection sees the bill of the whole organization.",
+        remediation: "Grant `organizations:Describe*`; connect the management account.",
+    },
+    CheckSpec {
+        check: Check::AccountsListed,
+        name: "accounts-listed",
+        severity: Optional,
+        applies_to: All,
+        claim: "The accounts of the organization can be listed.",
+        proof: "The first page of `organizations:ListAccounts` answers. AWS answers a missing permission and a member account alike; the description of the organization tells them apart.",
+        why: "Bills hold account numbers; the names are in the organization.",
+        remediation: "Grant `organizations:List*`; connect the management account.",
+    },
+    CheckSpec {
+        check: Check::ReservationsReadable,
+        name: "reservations-readable",
+        severity: Optional,
+        applies_to: All,
+        claim: "The use of reservations can be read from Cost Explorer.",
+        proof: "One page of `ce:GetReservationUtilization` for the last seven days answers. AWS charges the customer one US cent a page, so an answer counts for a day and is not asked for again.",
+        why: "Cost Explorer's own numbers are what the use of reservations is compared with.",
+        remediation: "Grant `ce:GetReservationUtilization`; open Cost Explorer once in the payer account to switch it on.",
+    },
+    CheckSpec {
+        check: Check::NoExcessPermission,
+        name: "no-excess-permission",
+        severity: Optional,
+        applies_to: All,
+        claim: "The role holds no more than the published permissions, as far as can be seen.",
+        proof: "A second session that may do nothing but five harmless reads which are not asked for (`s3:ListAllMyBuckets`, `s3:GetBucketPolicy`, `s3:GetBucketAcl`, `s3:ListBucketVersions`, `s3:GetEncryptionConfiguration`) tries them; each answers AccessDenied. Answers are thrown away.",
+        why: "What is not granted cannot leak.",
+        remediation: "Replace the role's policies with the one of `billconnect setup aws`.",
+    },
 ];
-
-impl Check {
-    /// The check's row in the table.
-    pub fn spec(self) -> &'static CheckSpec {
-        CHECKS.iter().find(|spec| spec.check == self).expect("every check has a row in the table")
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.spec().name)
-    }
-}
-
-impl FromStr for Check {
-    type Err = NameError;
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let found = CHECKS.iter().find(|spec| spec.name == text);
-        found
-            .map(|spec| spec.check)
-            .ok_or_else(|| NameError::new("a check", text, "`billconnect explain` without a name lists them"))
-    }
-}
-
-impl CheckSpec {
-    /// The check's section of the docs page, which is also what `billconnect explain` prints.
-    pub fn section(&self) -> String {
-        let severity = match self.severity {
-            Severity::Required => "required",
-            Severity::Optional => "optional",
-        };
-        let of = match self.applies_to {
-            All => "",
-            Roles => "; roles only",
-            Users => "; IAM users only",
-        };
-        format!(
-            "## {}\n\n{} ({severity}{of})\n\n**Proof.** {}\n\n**Why.** {}\n\n**Remediation.** {}\n",
-            self.name, self.claim, self.proof, self.why, self.remediation
-        )
-    }
-}
-
-/// The docs page of all checks, in Markdown.
-pub fn checks_page() -> String {
-    let mut page = String::from(
-        "# Checks\n\nWhat a connection must prove before anything is read through it. This page is made from the table in \
-         `crates/billing/src/checks/table.rs`; `billconnect explain <check>` prints one section.\n",
-    );
-    for spec in &CHECKS {
-        write!(page, "\n{}", spec.section()).expect("writing to a String cannot fail");
-    }
-    page
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_the_serialised_claims() {
-        for spec in &CHECKS {
-            assert_eq!(serde_json::to_value(spec.check).unwrap(), spec.name);
-            assert_eq!(spec.name.parse::<Check>().unwrap(), spec.check);
-        }
-        assert!("nonsense".parse::<Check>().is_err());
-    }
-
-    /// Run with `UPDATE_DOCS=1` to write the page anew after the table changed.
-    #[test]
-    fn the_committed_page_is_the_tables() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/checks.md");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, checks_page()).unwrap();
-        }
-        let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(committed == checks_page(), "docs/checks.md is stale: run `make docs`");
-    }
-}

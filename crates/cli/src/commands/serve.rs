@@ -26,11 +26,11 @@ pub struct Args {
     #[arg(long, env = "BILLCONNECT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// How often new deliveries are looked for: a number with `s`, `m` or `h`.
-    #[arg(long, env = "BILLCONNECT_POLL_INTERVAL", default_value = "15m", value_parser = duration)]
+    #[arg(long, env = "BILLCONNECT_POLL_INTERVAL", default_value = "15m", value_parser = crate::args::duration)]
     poll_interval: Duration,
     /// Every connection is proven again at least this often, spread over the last third of it; it should be well above the
     /// poll interval.
-    #[arg(long, env = "BILLCONNECT_PROVE_EVERY", default_value = "24h", value_parser = duration)]
+    #[arg(long, env = "BILLCONNECT_PROVE_EVERY", default_value = "24h", value_parser = crate::args::duration)]
     prove_every: Duration,
     /// A proxy whose `X-Forwarded-For` is believed, as an address or a network like `10.0.0.0/8`; give several by giving this
     /// several times. From anybody else that header is not looked at.
@@ -104,35 +104,4 @@ async fn stopped() {
         _ = terminate.recv() => {}
     }
     tracing::info!("stopping");
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration: it is a number with `s`, `m` or `h`, like `15m`");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        _ => return Err(wrong()),
-    };
-    let count: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    match count.checked_mul(seconds) {
-        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
-        _ => Err(wrong()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_or_explained() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
-        assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
-        for wrong in ["", "m", "15", "0s", "-1s", "15 m", "99999999999999999999h", "１s", "5é"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
 }

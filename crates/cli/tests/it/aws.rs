@@ -2,4 +2,5 @@
 
 mod access;
 mod faults;
+mod payer;
 mod trust;

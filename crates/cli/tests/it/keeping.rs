@@ -117,21 +117,21 @@ async fn silence_of_aws_neither_suspends_nor_resumes() {
     let proxy = Proxy::start().await;
     let story = kept(&proxy).await;
     let undecided = async || wait("an undecided proof", async || checks(&story).await["verdict"] == "undecided").await;
-    proxy.plan_always(STS, SLOW_DOWN);
+    proxy.stand(|text| text.contains(STS), SLOW_DOWN);
     undecided().await;
     all_say(&shown(&story).await, "active", None);
     Delivery::newer(story.payer()).put(&story.world).await;
     story.completed(2).await;
     assert_eq!(checks(&story).await["verdict"], "undecided", "it is read by the proof before");
 
-    proxy.mend();
+    proxy.lift();
     story.world.without("s3:GetObject").await;
     becomes(&story, "suspended").await;
-    proxy.plan_always(STS, SLOW_DOWN);
+    proxy.stand(|text| text.contains(STS), SLOW_DOWN);
     story.world.with_all_permissions().await;
     undecided().await;
     all_say(&shown(&story).await, "suspended", Some("bucket-readable"));
-    proxy.mend();
+    proxy.lift();
     becomes(&story, "active").await;
 }
 
@@ -278,10 +278,10 @@ async fn a_dry_run_says_all_and_stores_nothing() {
     let bad = check(&body, 200).await;
     assert_eq!((&bad["valid"], failed(&bad)), (&json!(false), Some(json!("bucket-readable"))));
     story.world.with_all_permissions().await;
-    proxy.plan_always(STS, SLOW_DOWN);
+    proxy.stand(|text| text.contains(STS), SLOW_DOWN);
     let unknown = check(&body, 200).await;
     assert_eq!((&unknown["valid"], &unknown["state"]), (&json!(false), &json!("undecided")));
-    proxy.mend();
+    proxy.lift();
     let mut wrong = body.clone();
     wrong["stsRoleArn"] = json!("arn:aws:iam::123456789012:user/me");
     assert_eq!(failed(&check(&wrong, 200).await), Some(json!("role-arn-well-formed")));

@@ -5,6 +5,7 @@
 mod audit;
 mod aws;
 mod changes;
+mod checks;
 mod crash;
 mod exact;
 mod formats;
@@ -16,6 +17,7 @@ mod kit;
 mod matrix;
 mod onboarding;
 mod operator;
+mod probes;
 mod rooms;
 mod secrets;
 mod setup;

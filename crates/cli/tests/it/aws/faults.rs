@@ -211,3 +211,23 @@ async fn an_address_where_no_one_listens_is_unavailable() {
     let refusal = probe.refusal().unwrap_or_else(|| panic!("{probe:?}"));
     assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::Unavailable, "ConnectionFailed"));
 }
+
+#[tokio::test]
+async fn a_customers_broken_bucket_starves_nobody() {
+    // Both customers are in one region: by the SDK's default they would share one budget of retries.
+    let (broken, sound) = (Scene::new().await, World::new().await);
+    let (proxy, aws) = (&broken.proxy, &broken.aws);
+    let asked = |world: &World| proxy.seen(&format!("/{}/?list-type=2", world.bucket.name)).len();
+    let list = async |world: &World| aws.list(&world.candidate, &world.region(), "bills/").await;
+    let name = broken.world.bucket.name.clone();
+    proxy.stand(move |text| text.contains(&name) && text.contains("list-type=2"), SLOW_DOWN);
+    // Each of these calls may be tried three times, until the budget of this one connection is spent.
+    futures::future::join_all((0..200).map(|_| list(&broken.world))).await;
+    let before = asked(&broken.world);
+    assert!(list(&broken.world).await.refusal().is_some());
+    assert_eq!(asked(&broken.world), before + 1, "its budget is spent: nothing is tried again");
+
+    (0..2).for_each(|_| proxy.plan(&format!("/{}/?list-type=2", sound.bucket.name), SLOW_DOWN));
+    assert!(list(&sound).await.granted().is_some(), "the other's calls are tried again");
+    assert_eq!(asked(&sound), 3);
+}

@@ -72,6 +72,19 @@ impl Admin {
         self.iam(&put).await;
     }
 
+    /// Adds a policy of its own to what a role may do.
+    pub async fn add_permissions(&self, role: &str, name: &str, policy: &Value) {
+        let document = policy.to_string();
+        let put =
+            [("Action", "PutRolePolicy"), ("RoleName", role), ("PolicyName", name), ("PolicyDocument", &document)];
+        self.iam(&put).await;
+    }
+
+    /// Takes a policy of its own away from a role.
+    pub async fn remove_permissions(&self, role: &str, name: &str) {
+        self.iam(&[("Action", "DeleteRolePolicy"), ("RoleName", role), ("PolicyName", name)]).await;
+    }
+
     /// Gives credentials of this account's own that last some seconds only, as a session of `role`.
     pub async fn brief_session(&self, role: &str, seconds: u32) -> Credentials {
         let arn = format!("arn:aws:iam::{}:role/{role}", self.account);

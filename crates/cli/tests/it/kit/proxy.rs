@@ -12,17 +12,21 @@ use super::story::wait;
 /// What is to go wrong.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
+    /// The service answers with this JSON, and the request never reaches it.
+    Answer(&'static str),
+    /// The connection closes without an answer.
+    HangUp,
     /// The connection closes after so many bytes of the answer's body.
     CutAfter(usize),
     /// The connection stays open after so many bytes of the answer's body, and nothing more comes.
     StallAfter(usize),
-    /// S3 answers with an error, and the request never reaches it.
+    /// The service answers with an error, and the request never reaches it.
     Refuse(Refused),
     /// No answer comes at all.
     Silence,
 }
 
-/// An error answer of S3: status, code and message.
+/// An error answer of AWS: status, code and message. It is written as the service that was asked writes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused(pub u16, pub &'static str, pub &'static str);
 
@@ -39,10 +43,15 @@ pub struct Proxy {
 #[derive(Default)]
 struct State {
     planned: VecDeque<(String, Fault)>,
-    standing: Vec<(String, Fault)>,
+    standing: Vec<(Meets, Fault)>,
     seen: Vec<String>,
     answers: Vec<String>,
+    /// How many requests met a fault that stands.
+    met: usize,
 }
+
+/// Whether a request, its head and body as text, is one that a fault meets.
+type Meets = Box<dyn Fn(&str) -> bool + Send>;
 
 impl Proxy {
     /// Starts a proxy that lets everything pass.
@@ -65,16 +74,19 @@ impl Proxy {
         self.state.lock().expect("no panic holds it").planned.push_back((needle.to_owned(), fault));
     }
 
-    /// Plans a fault for every request whose head contains `needle`, until [`Proxy::mend`].
-    pub fn plan_always(&self, needle: &str, fault: Fault) {
-        self.state.lock().expect("no panic holds it").standing.push((needle.to_owned(), fault));
+    /// Has every request that `meets` answers for, by its head and body, meet this fault, until [`Proxy::lift`].
+    pub fn stand(&self, meets: impl Fn(&str) -> bool + Send + 'static, fault: Fault) {
+        self.state.lock().expect("no panic holds it").standing.push((Box::new(meets), fault));
     }
 
-    /// Lets everything pass again.
-    pub fn mend(&self) {
-        let mut state = self.state.lock().expect("no panic holds it");
-        state.planned.clear();
-        state.standing.clear();
+    /// How many requests so far met a fault that stood in the way.
+    pub fn met(&self) -> usize {
+        self.state.lock().expect("no panic holds it").met
+    }
+
+    /// Ends all that stands in the way.
+    pub fn lift(&self) {
+        self.state.lock().expect("no panic holds it").standing.clear();
     }
 
     /// Waits until a server behind this proxy has looked at the path `bills` several more times, in full at least once.
@@ -105,17 +117,24 @@ impl Proxy {
 
 /// One connection: one request, its answer, and what goes wrong with it.
 async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
-    let (head, body) = read_head(&mut client).await?;
+    let (head, mut body) = read_head(&mut client).await?;
+    // What billconnect sends is small; it only ever reads much.
+    let missing = content_length(&head).saturating_sub(body.len()) as u64;
+    (&mut client).take(missing).read_to_end(&mut body).await?;
     let fault = {
         let mut state = state.lock().expect("no panic holds it");
         state.seen.push(head.clone());
         let hit = state.planned.iter().position(|(needle, _)| head.contains(needle.as_str()));
-        let planned = hit.and_then(|index| state.planned.remove(index));
-        let standing = || state.standing.iter().find(|(needle, _)| head.contains(needle.as_str())).cloned();
-        planned.or_else(standing).map(|(_, fault)| fault)
+        let planned = hit.and_then(|index| state.planned.remove(index)).map(|(_, fault)| fault);
+        let whole = head.clone() + &String::from_utf8_lossy(&body);
+        let standing = state.standing.iter().find(|(meets, _)| meets(&whole)).map(|(_, fault)| *fault);
+        state.met += usize::from(standing.is_some());
+        planned.or(standing)
     };
     match fault {
-        Some(Fault::Refuse(refused)) => return client.write_all(refused.answer().as_bytes()).await,
+        Some(Fault::Refuse(refused)) => return client.write_all(refused.answer(&head).as_bytes()).await,
+        Some(Fault::Answer(json)) => return client.write_all(answer("200 OK", JSON, json).as_bytes()).await,
+        Some(Fault::HangUp) => return Ok(()),
         Some(Fault::Silence) => hang(client).await,
         _ => {}
     }
@@ -125,10 +144,8 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
     let (line, rest) = head.split_once("\r\n").unwrap_or((&head, ""));
     server.write_all(format!("{line}\r\nconnection: close\r\n{rest}").as_bytes()).await?;
     server.write_all(&body).await?;
-    let missing = content_length(&head).saturating_sub(body.len()) as u64;
-    let (mut from_client, mut to_client) = client.split();
-    let (mut from_server, mut to_server) = server.split();
-    tokio::io::copy(&mut (&mut from_client).take(missing), &mut to_server).await?;
+    let (_, mut to_client) = client.split();
+    let (mut from_server, _) = server.split();
     match fault {
         Some(Fault::CutAfter(bytes) | Fault::StallAfter(bytes)) => {
             let (answer, first) = read_head(&mut from_server).await?;
@@ -178,11 +195,25 @@ fn content_length(head: &str) -> usize {
 }
 
 impl Refused {
-    /// The answer as it goes over the wire.
-    fn answer(self) -> String {
+    /// The answer to the request with this head as it goes over the wire.
+    fn answer(self, head: &str) -> String {
         let Self(status, code, message) = self;
-        let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-        let head = format!("HTTP/1.1 {status} {code}\r\ncontent-type: application/xml\r\nconnection: close");
-        format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        let status = format!("{status} {code}");
+        if head.contains("x-amz-target: ") {
+            let body = serde_json::json!({ "__type": code, "message": message });
+            return answer(&status, JSON, &body.to_string());
+        }
+        let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        let asked_sts = head.starts_with("POST / ");
+        let body = if asked_sts { format!("<ErrorResponse>{error}</ErrorResponse>") } else { error };
+        answer(&status, "application/xml", &body)
     }
+}
+
+const JSON: &str = "application/x-amz-json-1.1";
+
+/// An answer as it goes over the wire.
+fn answer(status: &str, content_type: &str, body: &str) -> String {
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\nconnection: close");
+    format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }

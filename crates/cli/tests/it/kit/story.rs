@@ -76,6 +76,22 @@ impl Story {
         self.call(Method::POST, &path, Some(self.body())).await
     }
 
+    /// The report of a dry run on the command line, whatever it says.
+    pub fn dry_run(&self) -> Value {
+        let (org, candidate) = (self.org.to_string(), &self.world.candidate);
+        let role = candidate.role().expect("by a role").arn.to_string();
+        let arguments = [
+            ["check", "--json"],
+            ["--org", &org],
+            ["--account", self.payer()],
+            ["--bucket", candidate.bucket.as_ref()],
+            ["--path", candidate.path.as_ref()],
+            ["--role-arn", &role],
+        ];
+        let output = self.server.install().run(&arguments.concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     /// Sends a request with the org's token.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         self.server.call(method, path, Some(&self.token), body.map(|body| body.to_string())).await
