@@ -29,7 +29,7 @@ async fn delivered(story: Story) -> Story {
 #[tokio::test]
 async fn a_role_set_up_as_published_shows_all_that_can_be_seen() {
     let story = delivered(Story::new().await).await;
-    let report = story.dry_run();
+    let report = story.dry_run().await;
     for check in
         ["report-fresh", "organization-described", "accounts-listed", "reservations-readable", "no-excess-permission"]
     {
@@ -52,7 +52,7 @@ async fn each_remedy_mends_exactly_what_it_is_for() {
         ("ce:GetReservationUtilization", "ce:GetReservationUtilization", "reservations-readable"),
     ] {
         story.world.without(pattern).await;
-        let report = story.dry_run();
+        let report = story.dry_run().await;
         let failed = line(&report, check);
         assert_eq!((&failed["verdict"], &failed["action"]), (&json!("failed"), &json!(action)), "{failed:#}");
         assert!(failed["aws"]["message"].as_str().unwrap().contains(action), "AWS's words are kept: {failed:#}");
@@ -60,7 +60,7 @@ async fn each_remedy_mends_exactly_what_it_is_for() {
         let remedy = pasted(failed);
         let name = remedy["Statement"][0]["Sid"].as_str().unwrap();
         story.world.payer.add_permissions(ROLE, name, &remedy).await;
-        assert_eq!(line(&story.dry_run(), check)["verdict"], "passed", "{remedy:#}");
+        assert_eq!(line(&story.dry_run().await, check)["verdict"], "passed", "{remedy:#}");
         story.world.payer.remove_permissions(ROLE, name).await;
     }
 }
@@ -72,9 +72,9 @@ async fn a_missing_optional_permission_keeps_nothing_back_and_heals() {
     assert_eq!(story.connect().await.status, 201);
     let valid = format!("/api/onboarding/orgs/{}/bill_connects/validate", story.org);
     assert_eq!(story.get(&valid).await[0]["valid"], true);
-    assert_eq!(line(&story.dry_run(), "accounts-listed")["verdict"], "failed");
+    assert_eq!(line(&story.dry_run().await, "accounts-listed")["verdict"], "failed");
     story.world.with_all_permissions().await;
-    assert_eq!(line(&story.dry_run(), "accounts-listed")["verdict"], "passed");
+    assert_eq!(line(&story.dry_run().await, "accounts-listed")["verdict"], "passed");
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn what_a_role_holds_too_much_is_named_and_its_remedy_takes_it_away() {
         { "Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "organizations:*", "ce:*"], "Resource": "*" },
     ] });
     story.world.payer.set_permissions(ROLE, &wide).await;
-    let report = story.dry_run();
+    let report = story.dry_run().await;
     let excess = line(&report, "no-excess-permission");
     assert_eq!(excess["verdict"], "failed", "{excess:#}");
     for action in ["s3:ListAllMyBuckets", "s3:GetBucketPolicy", "s3:GetBucketAcl", "s3:ListBucketVersions"] {
@@ -92,7 +92,7 @@ async fn what_a_role_holds_too_much_is_named_and_its_remedy_takes_it_away() {
     }
     assert_eq!(story.connect().await.status, 201, "it is not refused for it");
     story.world.payer.set_permissions(ROLE, &pasted(excess)).await;
-    assert_eq!(line(&story.dry_run(), "no-excess-permission")["verdict"], "passed");
+    assert_eq!(line(&story.dry_run().await, "no-excess-permission")["verdict"], "passed");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn who_denies_is_told_and_a_grant_is_not_offered_for_a_deny() {
         { "Effect": "Deny", "Action": "s3:ListBucket", "Resource": bucket },
     ] });
     story.world.payer.add_permissions(ROLE, "deny", &deny).await;
-    let report = story.dry_run();
+    let report = story.dry_run().await;
     let failed = line(&report, "bucket-listable");
     assert!(failed["found"].as_str().unwrap().contains("an explicit deny in the policies of the role"), "{failed:#}");
     assert!(failed["remedy"].as_str().unwrap().contains("list-attached-role-policies"), "{failed:#}");
@@ -113,7 +113,7 @@ async fn who_denies_is_told_and_a_grant_is_not_offered_for_a_deny() {
     let mut deny = deny;
     deny["Statement"][0]["Principal"] = json!("*");
     story.world.bucket.set_policy(&deny).await;
-    let report = story.dry_run();
+    let report = story.dry_run().await;
     let failed = line(&report, "bucket-listable");
     assert!(failed["found"].as_str().unwrap().contains("an explicit deny in the bucket's policy"), "{failed:#}");
     assert!(failed["remedy"].as_str().unwrap().contains("get-bucket-policy"), "{failed:#}");
@@ -127,7 +127,7 @@ async fn the_words_of_organizations_and_cost_explorer_are_told_apart() {
     let off = Refused(400, "AccessDeniedException", "User not enabled for cost explorer access");
     proxy.stand(|text| text.contains("AWSOrganizationsV20161128."), Fault::Refuse(none));
     proxy.stand(|text| text.contains("GetReservationUtilization"), Fault::Refuse(off));
-    let report = story.dry_run();
+    let report = story.dry_run().await;
     for check in ["organization-described", "accounts-listed"] {
         assert_eq!(line(&report, check)["verdict"], "skipped", "{:#}", line(&report, check));
         assert_eq!(line(&report, check)["aws"]["code"], "AWSOrganizationsNotInUseException");
@@ -140,7 +140,7 @@ async fn the_words_of_organizations_and_cost_explorer_are_told_apart() {
     proxy.stand(|text| text.contains("DescribeOrganization"), Fault::Answer(member));
     let denied = Refused(400, "AccessDeniedException", "You don't have permissions to access this resource.");
     proxy.stand(|text| text.contains("ListAccounts"), Fault::Refuse(denied));
-    let report = story.dry_run();
+    let report = story.dry_run().await;
     for check in ["organization-described", "accounts-listed"] {
         let line = line(&report, check);
         assert!(line["found"].as_str().unwrap().contains("210987654321"), "{line:#}");

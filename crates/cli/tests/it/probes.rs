@@ -119,7 +119,7 @@ async fn check(fault: Fault) {
     for Question { name, check, is } in OPTIONAL {
         let whose = org.clone();
         proxy.stand(move |text| is(text, &whose), fault);
-        let report = story.dry_run();
+        let report = story.dry_run().await;
         let line = verdict(&report["checks"], check);
         assert_eq!(line["verdict"], "unknown", "{fault:?} at {name}: {line:#}");
         let required = |line: &&Value| line["severity"] == "required" && line["verdict"] == "unknown";
