@@ -126,7 +126,7 @@ async fn the_words_of_organizations_and_cost_explorer_are_told_apart() {
     let none = Refused(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.");
     let off = Refused(400, "AccessDeniedException", "User not enabled for cost explorer access");
     proxy.stand(|text| text.contains("AWSOrganizationsV20161128."), Fault::Refuse(none));
-    proxy.stand(|text| text.contains("GetReservationUtilization"), Fault::Refuse(off));
+    proxy.stand(|text| text.contains("AWSInsightsIndexService."), Fault::Refuse(off));
     let report = story.dry_run().await;
     for check in ["organization-described", "accounts-listed"] {
         assert_eq!(line(&report, check)["verdict"], "skipped", "{:#}", line(&report, check));

@@ -57,7 +57,7 @@ const OPTIONAL: [Question; 5] = [
     Question {
         name: "the reservations",
         check: "reservations-readable",
-        is: |text, _| text.contains("GetReservationUtilization"),
+        is: |text, _| text.contains("AWSInsightsIndexService."),
     },
     Question { name: "a narrow session", check: "no-excess-permission", is: |text, _| narrow(text) },
     Question {
