@@ -137,9 +137,9 @@ async fn the_words_of_organizations_and_cost_explorer_are_told_apart() {
 
     proxy.lift();
     let member = r#"{"Organization":{"Id":"o-acme","MasterAccountId":"210987654321"}}"#;
-    proxy.stand(|text| text.contains("DescribeOrganization"), Fault::Answer(member));
+    proxy.stand(|text| text.contains("V20161128.DescribeOrganization"), Fault::Answer(member));
     let denied = Refused(400, "AccessDeniedException", "You don't have permissions to access this resource.");
-    proxy.stand(|text| text.contains("ListAccounts"), Fault::Refuse(denied));
+    proxy.stand(|text| text.contains("V20161128.ListAccounts"), Fault::Refuse(denied));
     let report = story.dry_run().await;
     for check in ["organization-described", "accounts-listed"] {
         let line = line(&report, check);

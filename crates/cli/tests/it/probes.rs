@@ -51,9 +51,9 @@ const OPTIONAL: [Question; 5] = [
     Question {
         name: "the organization",
         check: "organization-described",
-        is: |text, _| text.contains("DescribeOrganization"),
+        is: |text, _| text.contains("V20161128.DescribeOrganization"),
     },
-    Question { name: "the accounts", check: "accounts-listed", is: |text, _| text.contains("ListAccounts") },
+    Question { name: "the accounts", check: "accounts-listed", is: |text, _| text.contains("V20161128.ListAccounts") },
     Question {
         name: "the reservations",
         check: "reservations-readable",
