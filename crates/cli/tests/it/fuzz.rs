@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use crate::kit::contract::Contract;
 use crate::kit::emulator;
-use crate::kit::server::Server;
+use crate::kit::server::{Install, Server};
 use crate::kit::story::Story;
 
 /// What schemathesis is told: which org is ours, and what opens which scheme.
@@ -47,7 +47,7 @@ fn fuzz(story: &Story, chosen: [&str; 2]) -> usize {
 /// Requests that follow the document and requests that do not, made from the document itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_made_from_the_document_find_no_fault() {
-    let story = Story::new().await;
+    let story = Story::on(Server::over(Install::at(emulator::url()).await.patient())).await;
     let kept = fuzz(&story, ["--exclude-method", "DELETE"]);
     // What opened everything still does; what is deleted next may be that.
     story.bill_connects().await;

@@ -93,6 +93,12 @@ impl Install {
         self
     }
 
+    /// The same, where nobody's failures to authenticate are too many.
+    pub fn patient(self) -> Self {
+        let many = "1000000";
+        self.with("BILLCONNECT_FAILURES_PER_ADDRESS", many).with("BILLCONNECT_FAILURES_PER_ORG", many)
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         self.data.path()
