@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing::connection::{BillConnect, VerifiedConnection};
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::discover::Scope;
 use crate::error::AppError;
@@ -57,10 +58,13 @@ impl App {
     /// Polls until the future is dropped: at every `interval`, and at once when a connection is made.
     ///
     /// A connection that takes long keeps no other waiting, and none is looked at twice at once.
-    pub async fn poll(&self, interval: Duration) {
-        let places = Places { proofs: Semaphore::new(PROOFS_AT_ONCE), reads: Semaphore::new(CONNECTIONS_AT_ONCE) };
+    pub async fn poll(self: Arc<Self>, interval: Duration) {
+        let (proofs, reads) = (Semaphore::new(PROOFS_AT_ONCE), Semaphore::new(CONNECTIONS_AT_ONCE));
+        let places = Arc::new(Places { proofs, reads });
         let (mut known, mut busy) = (HashSet::<Key>::new(), HashSet::<Key>::new());
-        let mut running = FuturesUnordered::new();
+        // Tasks, not futures of this loop: while the loop itself waits for the store, each of them must go on, or one that
+        // holds the store's lock would be waited for by all and run by nobody.
+        let mut running = JoinSet::new();
         let mut due = tokio::time::interval(interval);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
@@ -73,8 +77,11 @@ impl App {
                     self.sweep().await;
                     continue;
                 }
-                Some(done) = running.next() => {
-                    busy.remove(&done);
+                Some(done) = running.join_next() => {
+                    match done {
+                        Ok(key) => busy.remove(&key),
+                        Err(error) => unreachable!("looking at a connection contains its panics: {error}"),
+                    };
                     continue;
                 }
             }
@@ -85,9 +92,9 @@ impl App {
             for connect in connects {
                 let key = (connect.candidate.org, connect.candidate.id());
                 if known.insert(key.clone()) && busy.insert(key.clone()) {
-                    let places = &places;
-                    running.push(async move {
-                        self.look_at(&connect, places).await;
+                    let (app, places) = (self.clone(), places.clone());
+                    running.spawn(async move {
+                        app.look_at(&connect, &places).await;
                         key
                     });
                 }
