@@ -4,6 +4,7 @@
 //! Always in this order: no valid token is 401; a token of another org is 403 in one text, whether or not that org exists and
 //! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
 
+mod connecting;
 mod keeping;
 pub(crate) mod operator;
 
@@ -12,8 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::audit::{Actor, Entry, Log, Who};
-use app::connect::{ConnectError, ConnectRequest};
-use app::keep::{Connection, Validation};
+use app::keep::Validation;
 use app::query::StatusErrors;
 use app::store::Import;
 use app::tokens::{Caller, Grant, Role};
@@ -29,6 +29,7 @@ use billing::setup::{Setup, Wish};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
+pub(crate) use self::connecting::ConnectBody;
 use crate::error::ApiError;
 use crate::limits::{Limits, Tally};
 use crate::settings::HttpSettings;
@@ -170,35 +171,10 @@ impl Viewer {
     }
 }
 
-/// What a client sends to connect a role, read but not judged.
-#[derive(Debug)]
-pub(crate) struct RoleBody {
-    pub(crate) account: String,
-    pub(crate) bucket: String,
-    pub(crate) path: String,
-    pub(crate) role_arn: String,
-    pub(crate) session_name: Option<String>,
-    pub(crate) external_id: Option<String>,
-    pub(crate) effective_from: Option<String>,
-}
-
 impl Admin {
     /// A page of the org's audit log, newest first: entries older than number `before`.
     pub(crate) async fn audit_log(&self, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, ApiError> {
         Ok(self.0.app.audit_log(Log::Org(self.0.org), before, limit).await.map_err(AppError::from)?)
-    }
-
-    /// Connects a role to the org of the token; the body has no say in whose it becomes.
-    pub(crate) async fn connect(&self, body: RoleBody) -> Result<Connection, ConnectError> {
-        let connect = self.0.app.connect(&self.0.actor, self.request(body)).await?;
-        Ok(self.0.app.stood(connect).await?)
-    }
-
-    /// What the body asks for, in the name of the token's org.
-    fn request(&self, body: RoleBody) -> ConnectRequest {
-        let RoleBody { account, bucket, path, role_arn, session_name, external_id, effective_from } = body;
-        let org = self.0.org;
-        ConnectRequest { org, account, bucket, path, role_arn, session_name, external_id, effective_from }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use app::AppError;
-use app::connect::ConnectError;
 use app::orgs::OrgError;
+use app::request::ConnectError;
 use app::service_accounts::ServiceAccountError;
 use app::store::StoreError;
 use app::tokens::TokenError;
@@ -21,6 +21,9 @@ impl From<AppError> for ApiError {
         match error {
             AppError::Busy => Self::too_many("too many checks of this org are under way", Duration::from_secs(5)),
             AppError::NotFound(_) => Self::not_found(error.to_string()),
+            AppError::Overtaken(_) => {
+                Self::new(StatusCode::CONFLICT, format!("{error}; look at it again, then send the request again"))
+            }
             AppError::NotVerified(Some(ref report)) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
             AppError::Aws(ref refusal) if refusal.kind.may_pass() => {
                 Self::new(StatusCode::BAD_GATEWAY, "AWS gives no answer now; try again later")
@@ -65,13 +68,14 @@ impl From<ServiceAccountError> for ApiError {
 }
 
 /// Turns a refusal to connect into an answer; `names` says what the API's generation calls a field.
-pub(crate) fn connect_error(error: ConnectError, names: impl Fn(app::connect::Field) -> &'static str) -> ApiError {
+pub(crate) fn connect_error(error: ConnectError, names: impl Fn(app::request::Field) -> &'static str) -> ApiError {
     match error {
         ConnectError::Invalid(fields) => {
             let wrong: Vec<String> =
                 fields.into_iter().map(|wrong| format!("`{}`: {}", names(wrong.field), wrong.message)).collect();
             ApiError::wrong_fields(StatusCode::UNPROCESSABLE_ENTITY, &wrong)
         }
+        ConnectError::OtherWay { .. } => ApiError::not_found(error.to_string()),
         ConnectError::Conflict(_) => ApiError::new(StatusCode::CONFLICT, error.to_string()),
         ConnectError::Refused(ref report) => with_report(StatusCode::UNPROCESSABLE_ENTITY, &error, report),
         ConnectError::Undecided(ref report) => with_report(StatusCode::BAD_GATEWAY, &error, report),

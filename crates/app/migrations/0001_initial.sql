@@ -77,15 +77,39 @@ CREATE TABLE bill_connects (
     account        TEXT    NOT NULL,
     bucket         TEXT    NOT NULL,
     path           TEXT    NOT NULL,
-    role_arn       TEXT    NOT NULL,
-    session_name   TEXT    NOT NULL,
+    -- A role, or else an IAM user of a partition, whose keys are among the sealed secrets.
+    role_arn       TEXT,
+    session_name   TEXT,
+    user_partition TEXT,
     effective_from TEXT,
     region         TEXT    NOT NULL,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
     -- Since when it is stopped by hand, if it is.
     paused_at      INTEGER,
-    PRIMARY KEY (org_id, id)
+    PRIMARY KEY (org_id, id),
+    CHECK ((role_arn IS NULL) = (session_name IS NULL)),
+    CHECK ((role_arn IS NULL) = (user_partition IS NOT NULL))
+) STRICT;
+
+-- What nobody may read who has only this file: each value is sealed for its own row, under a key that is not in here. Clear
+-- text fits in no column: a nonce has 12 bytes, and what is sealed ends in 16 bytes that prove it.
+CREATE TABLE sealed_secrets (
+    org_id     INTEGER NOT NULL,
+    connect_id TEXT    NOT NULL,
+    field      TEXT    NOT NULL CHECK (field IN ('access_key_id', 'secret_access_key')),
+    key_id     TEXT    NOT NULL,
+    nonce      BLOB    NOT NULL CHECK (length(nonce) = 12),
+    sealed     BLOB    NOT NULL CHECK (length(sealed) > 16),
+    PRIMARY KEY (org_id, connect_id, field),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;
+
+-- Bill connects that are deleted, whose months are still to be taken out of the lake.
+CREATE TABLE forgetting (
+    org_id     INTEGER NOT NULL REFERENCES orgs (id),
+    connect_id TEXT    NOT NULL,
+    PRIMARY KEY (org_id, connect_id)
 ) STRICT;
 
 -- What the check runs of a bill connect said. Runs on end that say the same are one row, which holds the newest of them; rows
@@ -105,7 +129,8 @@ CREATE TABLE reports (
 
 -- Every attempt to read a delivery. A completed one has its receipt, an aborted one its error.
 CREATE TABLE imports (
-    id          INTEGER PRIMARY KEY,
+    -- Never given out twice: whoever ends a deleted import must not end another one.
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
     org_id      INTEGER NOT NULL,
     connect_id  TEXT    NOT NULL,
     period      TEXT    NOT NULL,

@@ -63,6 +63,9 @@ pub enum AppError {
     /// The org has as many checks under way and waiting as it may have.
     #[error("too many checks of this org are under way; try again when some are done")]
     Busy,
+    /// The connection is not any more what the step was begun with.
+    #[error("`{0}` was changed or deleted meanwhile")]
+    Overtaken(BillConnectId),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Entropy,

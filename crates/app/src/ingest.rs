@@ -41,7 +41,8 @@ pub enum Loaded {
 impl App {
     /// Ingests everything that has been delivered through the connection and is not in the lake yet, newest month first.
     ///
-    /// One connection is ingested by one task at a time; a second call waits for the first and then finds nothing to do.
+    /// One connection is ingested by one task at a time; a second call waits for the first and then finds nothing to do. Where the
+    /// connection is changed or deleted meanwhile, it ends at once, with [`AppError::Overtaken`].
     pub async fn ingest_all(
         &self,
         connection: &VerifiedConnection,
@@ -50,7 +51,26 @@ impl App {
     ) -> Result<Vec<Ingested>, AppError> {
         let (org, connect) = (connection.candidate().org, connection.candidate().id());
         let turn = self.turn(org, &connect);
-        let _held = turn.lock().await;
+        // Before waiting, so that what happens in the meantime counts.
+        let mut stops = turn.stops.subscribe();
+        let _held = turn.lock.lock().await;
+        tokio::select! {
+            biased;
+            _ = stops.changed() => {}
+            done = self.ingest_in_turn(connection, scope, watcher) => return done,
+        }
+        let overtaken = AppError::Overtaken(connect.clone());
+        self.store.abort_imports((org, &connect), &overtaken.to_string()).await?;
+        Err(overtaken)
+    }
+
+    async fn ingest_in_turn(
+        &self,
+        connection: &VerifiedConnection,
+        scope: Scope,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<Ingested>, AppError> {
+        let (org, connect) = (connection.candidate().org, connection.candidate().id());
         let mut done = Vec::new();
         for found in self.discover(connection, scope).await? {
             // It may have been paused, or found wanting, while the month before was read.
@@ -154,6 +174,13 @@ impl App {
         Ok(())
     }
 
+    /// Whether the stored connection is what was proven.
+    async fn is_still(&self, connection: &VerifiedConnection) -> Result<bool, AppError> {
+        let proven = connection.candidate();
+        let stored = self.store.connect(proven.org, &proven.id()).await?;
+        Ok(stored.is_some_and(|stored| stored.candidate == *proven))
+    }
+
     async fn load(
         &self,
         connection: &VerifiedConnection,
@@ -162,6 +189,11 @@ impl App {
     ) -> Result<Receipt, AppError> {
         let lake = self.lake.org(connection.candidate().org);
         let staging = lake.stage(delivery).await?;
+        // Only now: the lake refuses what was staged before its connection was forgotten, this what is staged after.
+        if !self.is_still(connection).await? {
+            staging.discard().await;
+            return Err(AppError::Overtaken(delivery.connect.clone()));
+        }
         watcher.begun(delivery, staging.progress());
         let read = stream::iter(delivery.parts.iter().map(Ok)).try_for_each_concurrent(PARTS_AT_ONCE, |part| async {
             // One place in the whole process, so that memory does not grow with the connections that are read.

@@ -10,6 +10,7 @@ use billing::checks::{Change, Report, State};
 use billing::connection::{BillConnect, VerifiedConnection};
 use billing::names::{BillConnectId, OrgId};
 use billing::standing::Standing;
+use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
 
@@ -71,7 +72,9 @@ impl App {
             let _place = self.place_to_check(org).await?;
             self.prove(connect).await
         };
-        stream::iter(connects).map(prove).buffered(VALIDATIONS_AT_ONCE).try_collect().await
+        let proven = stream::iter(connects).map(prove).buffered(VALIDATIONS_AT_ONCE);
+        // One that was changed or deleted meanwhile keeps no other back.
+        proven.filter(|proven| ready(!matches!(proven, Err(AppError::Overtaken(_))))).try_collect().await
     }
 
     /// Proves one connection of the org anew.
@@ -119,7 +122,7 @@ impl App {
         self.bill_connect(org, id).await?;
         if self.store.resume(org, id).await? {
             self.audit(actor, Act::ConnectResume, Subject::of(org, id), Outcome::Done).await?;
-            self.wake.notify_one();
+            self.make_due((org, id.clone()));
         }
         Ok(())
     }
@@ -205,8 +208,10 @@ impl App {
     async fn prove(&self, connect: BillConnect) -> Result<Validation, AppError> {
         let (org, id) = (connect.candidate.org, connect.candidate.id());
         let before = self.standing(org, &id).await?;
-        let report = self.check(&connect.candidate, Some(connect.created_at)).await?;
-        self.store.insert_report(org, &id, &report).await?;
+        let report = self.check(&connect.candidate, Some(connect.updated_at)).await?;
+        if !self.store.insert_report(&connect, &report).await? {
+            return Err(AppError::Overtaken(id));
+        }
         let standing = self.standing(org, &id).await?;
         self.note_change((org, &id), &before, &standing).await?;
         let valid = report.verified(&connect.candidate).is_some();

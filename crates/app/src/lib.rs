@@ -4,8 +4,10 @@
 
 pub mod account;
 pub mod audit;
+pub mod change;
 mod check;
 pub mod connect;
+mod disconnect;
 pub mod discover;
 mod error;
 pub mod ingest;
@@ -17,6 +19,8 @@ pub mod orgs;
 mod places;
 mod poll;
 pub mod query;
+pub mod request;
+pub mod seal;
 pub mod service_accounts;
 mod setup;
 pub mod store;
@@ -25,7 +29,7 @@ pub mod tokens;
 mod walk;
 pub mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +56,15 @@ pub const PROVE_EVERY: Duration = Duration::from_hours(24);
 /// A connection of an org.
 type Key = (OrgId, BillConnectId);
 
-type Turns = HashMap<Key, Arc<tokio::sync::Mutex<()>>>;
+type Turns = HashMap<Key, Arc<Turn>>;
+
+/// What makes a connection's ingests take turns within this process, and stops the one whose turn it is.
+#[derive(Default)]
+struct Turn {
+    lock: tokio::sync::Mutex<()>,
+    /// Counts how often whoever holds the turn, or waits for it, was told to stop.
+    stops: tokio::sync::watch::Sender<u64>,
+}
 
 /// Everything the steps work with.
 pub struct App {
@@ -62,6 +74,8 @@ pub struct App {
     settings: Settings,
     prove_every: Duration,
     wake: Notify,
+    /// What is to be looked at out of turn.
+    due: Mutex<HashSet<Key>>,
     turns: Mutex<Turns>,
     /// A place for each part that may be read at once.
     parts: Semaphore,
@@ -75,9 +89,9 @@ impl App {
     /// Puts the rooms together.
     pub fn new(store: Store, lake: Lake, aws: Arc<dyn AwsAccount>, settings: Settings) -> Self {
         let parts = Semaphore::new(ingest::PARTS_AT_ONCE);
-        let (wake, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default());
+        let (wake, due, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default(), Mutex::default());
         let places = Places::default();
-        Self { store, lake, aws, settings, prove_every: PROVE_EVERY, wake, turns, parts, places, troubles }
+        Self { store, lake, aws, settings, prove_every: PROVE_EVERY, wake, due, turns, parts, places, troubles }
     }
 
     /// The same, with every connection proven again at least this often.
@@ -92,10 +106,27 @@ impl App {
     }
 
     /// The lock that makes a connection's ingests take turns within this process.
-    fn turn(&self, org: OrgId, connect: &BillConnectId) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, org: OrgId, connect: &BillConnectId) -> Arc<Turn> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry((org, connect.clone())).or_default().clone()
     }
+
+    /// Stops the connection's ingests of this process, running or waiting: it is no longer what they were begun with.
+    fn stop(&self, org: OrgId, connect: &BillConnectId) {
+        self.turn(org, connect).stops.send_modify(|stops| *stops += 1);
+    }
+
+    /// Has the connection looked at out of turn: it is new or changed.
+    fn make_due(&self, key: Key) {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        self.wake.notify_one();
+    }
+
+    /// The connections that are to be looked at out of turn.
+    fn take_due(&self) -> HashSet<Key> {
+        std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Why the connection as a whole could not be read the last time, if it could not.
     fn trouble(&self, org: OrgId, connect: &BillConnectId) -> Option<String> {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner).get(&(org, connect.clone())).cloned()

@@ -55,7 +55,7 @@ impl App {
         }
     }
 
-    /// Polls until the future is dropped: at every `interval`, and at once when a connection is made.
+    /// Polls until the future is dropped: at every `interval`, and at once when a connection is made or changed.
     ///
     /// A connection that takes long keeps no other waiting, and none is looked at twice at once.
     pub async fn poll(self: Arc<Self>, interval: Duration) {
@@ -70,20 +70,30 @@ impl App {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
-                _ = due.tick() => known.clear(),
-                // Somebody has connected: only who is new is looked at out of turn.
+                _ = due.tick() => {
+                    known.clear();
+                    self.forget_deleted().await;
+                }
+                // Only who is new, or changed, is looked at out of turn.
                 () = self.wake.notified() => {}
                 _ = sweep.tick() => {
                     self.sweep().await;
                     continue;
                 }
                 Some(done) = running.join_next() => {
-                    match done {
-                        Ok(key) => busy.remove(&key),
+                    let key = match done {
+                        Ok(key) => key,
                         Err(error) => unreachable!("looking at a connection contains its panics: {error}"),
                     };
-                    continue;
+                    busy.remove(&key);
+                    // What was changed while it was looked at is looked at again.
+                    if known.contains(&key) {
+                        continue;
+                    }
                 }
+            }
+            for key in self.take_due() {
+                known.remove(&key);
             }
             let connects = self.store.connects_to_poll().await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the connections to poll can't be listed");
@@ -91,7 +101,8 @@ impl App {
             });
             for connect in connects {
                 let key = (connect.candidate.org, connect.candidate.id());
-                if known.insert(key.clone()) && busy.insert(key.clone()) {
+                if !busy.contains(&key) && known.insert(key.clone()) {
+                    busy.insert(key.clone());
                     let (app, places) = (self.clone(), places.clone());
                     running.spawn(async move {
                         app.look_at(&connect, &places).await;

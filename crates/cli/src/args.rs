@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, costs, explain, ingest, operator, org, pause, receipts, sample_bill, serve, service_account,
-    setup, token,
+    audit, check, checks, connect, costs, explain, ingest, operator, org, pause, receipts, sample_bill, secrets, serve,
+    service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -40,6 +40,10 @@ pub struct Global {
     /// The principal that customers' trust policies name; by default, who the AWS credentials are.
     #[arg(long, global = true, env = "BILLCONNECT_OPERATOR_PRINCIPAL", value_name = "ARN")]
     pub operator_principal: Option<String>,
+    /// A file with the keys that seal customers' secrets at rest; `BILLCONNECT_SECRET_KEYS` may hold them instead. By default,
+    /// `secret.keys` in the data folder, which is made.
+    #[arg(long, global = true, env = "BILLCONNECT_SECRET_KEYS_FILE", value_name = "FILE")]
+    pub secret_keys_file: Option<PathBuf>,
     /// Where all of AWS answers instead of its own addresses: an emulator.
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL", value_name = "URL")]
     pub aws_endpoint_url: Option<String>,
@@ -85,6 +89,13 @@ pub enum Command {
     /// Print what a customer needs to grant access.
     #[command(subcommand)]
     Setup(setup::Command),
+    /// Connect a bill: prove that it may be read, and keep the connection.
+    #[command(subcommand)]
+    Connect(connect::Command),
+    /// List an org's connections.
+    Connects(connect::ListArgs),
+    /// Delete a connection and all that was read through it.
+    Disconnect(connect::DisconnectArgs),
     /// Prove a connection without storing anything, or prove a stored one anew.
     Check(check::Args),
     /// Show what was proven of a connection, now or before.
@@ -101,6 +112,9 @@ pub enum Command {
     Receipts(receipts::Args),
     /// Write a deterministic sample bill, and beside it the totals that a right reader must find.
     SampleBill(sample_bill::Args),
+    /// Make and change the keys that seal customers' secrets at rest.
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Explain a check, or all of them.
     Explain(explain::Args),
 }

@@ -6,6 +6,7 @@ mod commands;
 mod money;
 mod out;
 mod progress;
+mod secret_keys;
 mod world;
 
 use std::process::ExitCode;

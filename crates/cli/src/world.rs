@@ -14,6 +14,7 @@ use lake::{Lake, LakeSettings};
 
 use crate::args::Global;
 use crate::aws_account::Aws;
+use crate::secret_keys;
 
 /// Opens the store, the lake and AWS.
 pub async fn open(global: &Global) -> anyhow::Result<App> {
@@ -24,7 +25,7 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("the data folder `{}` can't be made; name another with --data", folder.display()))?;
-    let store = Store::open(&folder.join("billconnect.db")).await?;
+    let store = Store::open(&folder.join("billconnect.db")).await?.with_keys(secret_keys::load(global)?);
     let lake = Lake::open(&folder.join("lake"), LakeSettings::default())?;
     let settings = AwsSettings {
         endpoint_url: global.aws_endpoint_url.clone(),

@@ -1,11 +1,11 @@
 //! What a viewer sees of how connections are kept true, and what an admin does about it.
 
-use app::connect::ConnectError;
 use app::keep::{Connection, PastChecks};
+use app::request::ConnectError;
 use billing::checks::Report;
 use billing::names::BillConnectId;
 
-use super::{Admin, RoleBody, Viewer};
+use super::{Admin, ConnectBody, Viewer};
 use crate::error::ApiError;
 
 impl Viewer {
@@ -27,8 +27,8 @@ impl Viewer {
 }
 
 impl Admin {
-    /// Judges what connecting a role would prove; nothing is stored.
-    pub(crate) async fn check(&self, body: RoleBody) -> Result<Report, ConnectError> {
+    /// Judges what connecting would prove; nothing is stored.
+    pub(crate) async fn check(&self, body: ConnectBody) -> Result<Report, ConnectError> {
         self.0.app.dry_run(&self.request(body)).await
     }
 

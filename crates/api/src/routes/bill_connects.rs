@@ -3,11 +3,12 @@
 use app::keep::{Connection, Validation};
 use axum::Json;
 use axum::http::StatusCode;
+use billing::connection::AccessKind;
 use billing::names::{BillConnectId, OrgId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::role_body::Names;
+use super::connect_body::{Kind, Names, Purpose, RECOMMENDATION};
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
@@ -20,10 +21,19 @@ const NAMES: Names = Names {
     account: "aws_bill_account_id",
     bucket: "aws_bucket_name",
     path: "aws_bucket_path",
+    effective_from: None,
     role_arn: "aws_sts_role_arn",
     session_name: "aws_sts_role_session_name",
-    later: None,
+    external_id: None,
+    access_key_id: "aws_access_key_id",
+    secret_access_key: "aws_secret_access_key",
+    partition: None,
 };
+
+const ROLE: Kind = Kind { name: "BillConnectRole", purpose: Purpose::Make, access: AccessKind::Role };
+const USER: Kind = Kind { name: "BillConnectUser", purpose: Purpose::Make, access: AccessKind::User };
+const ROLE_CHANGE: Kind = Kind { name: "BillConnectRoleChange", purpose: Purpose::Change, access: AccessKind::Role };
+const USER_CHANGE: Kind = Kind { name: "BillConnectUserChange", purpose: Purpose::Change, access: AccessKind::User };
 
 /// The rows.
 pub(super) fn routes() -> Vec<Route> {
@@ -42,19 +52,60 @@ pub(super) fn routes() -> Vec<Route> {
             .post("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role", connect_role)
             .named("connectRole", "Connect a bill by a role")
             .about(CONNECT)
-            .takes(NAMES.doc("BillConnectRole"))
+            .takes(NAMES.doc(ROLE))
             .answers::<View>(201)
+            .refuses(&[409, 422, 502]),
+        Needs::Admin
+            .post("/api/onboarding/orgs/{org}/bill_connects/aws/iam_user", connect_user)
+            .named("connectUser", "Connect a bill by an IAM user's access key")
+            .about(CONNECT_USER)
+            .takes(NAMES.doc(USER))
+            .answers::<View>(201)
+            .refuses(&[409, 422, 502]),
+        Needs::Admin
+            .patch("/api/onboarding/orgs/{org}/bill_connects/aws/iam_role/{id}", change_role)
+            .named("changeRole", "Change a bill connect by a role")
+            .about(CHANGE)
+            .takes(NAMES.doc(ROLE_CHANGE))
+            .answers_nothing()
+            .refuses(&[409, 422, 502]),
+        Needs::Admin
+            .patch("/api/onboarding/orgs/{org}/bill_connects/aws/iam_user/{id}", change_user)
+            .named("changeUser", "Change a bill connect by an IAM user")
+            .about(CHANGE)
+            .takes(NAMES.doc(USER_CHANGE))
+            .answers_nothing()
             .refuses(&[409, 422, 502]),
         Needs::Viewer
             .get("/api/onboarding/orgs/{org}/bill_connects/aws/{id}", show)
             .named("showBillConnect", "Show a bill connect")
             .answers::<View>(200),
+        Needs::Admin
+            .delete("/api/onboarding/orgs/{org}/bill_connects/aws/{id}", disconnect)
+            .named("deleteBillConnect", "Delete a bill connect")
+            .about(DELETE)
+            .answers_nothing(),
     ]
 }
 
 /// What connecting does, in both generations.
 pub(super) const CONNECT: &str = "Every check runs before anything is stored. Where a required one fails, the answer is a 422 \
     with all of them, nothing is stored, and each says what to paste to mend it.";
+
+/// What connecting by an IAM user does beyond that.
+pub(super) const CONNECT_USER: &str = "As by a role, but for those who can't make one: there is no trust to prove, and a secret to \
+    keep. The keys must be a long-term pair of an IAM user of the payer account; a root user's are refused. They are kept \
+    encrypted and are in no answer. `recommendation` says why a role is the better way.";
+
+/// What changing does, in both generations.
+pub(super) const CHANGE: &str = "What is left out stays as it is. The whole of the new configuration is proven before it takes \
+    the old one's place; where it fails, the old one stays. The account can't be changed. What was read stays, and where the old \
+    and the new place have both delivered a month, the newer delivery counts. 409 where somebody else changed it meanwhile. \
+    A role is changed under `iam_role` (`iam-role`), an IAM user under `iam_user` (`iam-user`): the other is a 404.";
+
+/// What deleting does, in both generations.
+pub(super) const DELETE: &str =
+    "Its reading stops, and its months are in no answer any more. The account can be connected again.";
 
 /// A bill connect as the first generation says it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,6 +149,10 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
     state_since: Option<String>,
+    /// What would be better; only in the answer to connecting by an IAM user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    recommendation: Option<&'static str>,
 }
 
 impl From<Connection> for View {
@@ -119,6 +174,7 @@ impl From<Connection> for View {
             state: standing.state.name(),
             state_reason: standing.reason(),
             state_since: standing.since.map(stamp),
+            recommendation: None,
         }
     }
 }
@@ -185,8 +241,43 @@ pub(crate) async fn validate(viewer: Viewer) -> Result<Json<Vec<ValidationView>>
 
 /// `POST /bill_connects/aws/iam_role`
 pub(crate) async fn connect_role(admin: Admin, body: JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
-    let body = NAMES.read(&body)?;
-    let connect = admin.connect(body).await;
+    connect(&admin, ROLE, &body).await
+}
+
+/// `POST /bill_connects/aws/iam_user`
+pub(crate) async fn connect_user(admin: Admin, body: JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
+    let (status, Json(view)) = connect(&admin, USER, &body).await?;
+    Ok((status, Json(View { recommendation: Some(RECOMMENDATION), ..view })))
+}
+
+async fn connect(admin: &Admin, kind: Kind, body: &JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
+    let connect = admin.connect(NAMES.read(kind, body)?).await;
     let connect = connect.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
     Ok((StatusCode::CREATED, Json(connect.into())))
+}
+
+/// `PATCH /bill_connects/aws/iam_role/{id}`
+pub(crate) async fn change_role(admin: Admin, id: ConnectId, body: JsonObject) -> Result<StatusCode, ApiError> {
+    change(&admin, ROLE_CHANGE, (id, &body)).await
+}
+
+/// `PATCH /bill_connects/aws/iam_user/{id}`
+pub(crate) async fn change_user(admin: Admin, id: ConnectId, body: JsonObject) -> Result<StatusCode, ApiError> {
+    change(&admin, USER_CHANGE, (id, &body)).await
+}
+
+async fn change(
+    admin: &Admin,
+    kind: Kind,
+    (ConnectId(id), body): (ConnectId, &JsonObject),
+) -> Result<StatusCode, ApiError> {
+    let changed = admin.change(&id, NAMES.read(kind, body)?).await;
+    changed.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /bill_connects/aws/{id}`
+pub(crate) async fn disconnect(admin: Admin, ConnectId(id): ConnectId) -> Result<StatusCode, ApiError> {
+    admin.disconnect(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

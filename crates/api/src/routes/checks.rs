@@ -9,7 +9,8 @@ use billing::names::BillConnectId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::finops_bill_connects::NAMES;
+use super::connect_body::Kind;
+use super::finops_bill_connects::{NAMES, ROLE, USER};
 use super::page::{Page, Paged, paged_route};
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
@@ -36,7 +37,14 @@ pub(super) fn routes() -> Vec<Route> {
                 "200 whatever the checks say: `valid` is whether the same body would connect. Where AWS's answers do not suffice \
                  to judge, `state` is `undecided`. An account that is connected already is judged as a change of it would be.",
             )
-            .takes(NAMES.doc("FinopsBillConnectRole"))
+            .takes(NAMES.doc(ROLE))
+            .answers::<DryRunView>(200)
+            .refuses(&[422]),
+        Needs::Admin
+            .post("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-user/check", dry_run_user)
+            .named("finopsCheckUser", "Say what connecting by an IAM user would prove, and store nothing")
+            .about("200 whatever the checks say, as for a role. The keys are used for the checks and not kept.")
+            .takes(NAMES.doc(USER))
             .answers::<DryRunView>(200)
             .refuses(&[422]),
         Needs::Viewer
@@ -165,7 +173,16 @@ async fn history(viewer: Viewer, ConnectId(id): ConnectId, page: Page) -> Result
 
 /// `POST /bill-connects/aws/iam-role/check`
 async fn dry_run_role(admin: Admin, body: JsonObject) -> Result<Json<DryRunView>, ApiError> {
-    let report = admin.check(NAMES.read(&body)?).await;
+    dry_run(&admin, ROLE, &body).await
+}
+
+/// `POST /bill-connects/aws/iam-user/check`
+async fn dry_run_user(admin: Admin, body: JsonObject) -> Result<Json<DryRunView>, ApiError> {
+    dry_run(&admin, USER, &body).await
+}
+
+async fn dry_run(admin: &Admin, kind: Kind, body: &JsonObject) -> Result<Json<DryRunView>, ApiError> {
+    let report = admin.check(NAMES.read(kind, body)?).await;
     let report = report.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
     Ok(Json(report.into()))
 }

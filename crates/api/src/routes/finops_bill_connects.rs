@@ -8,9 +8,9 @@ use billing::names::BillConnectId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bill_connects::{CONNECT, error_text};
+use super::bill_connects::{CHANGE, CONNECT, CONNECT_USER, DELETE, error_text};
+use super::connect_body::{Kind, Names, Purpose, RECOMMENDATION};
 use super::list::List;
-use super::role_body::{LaterNames, Names};
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
@@ -23,10 +23,21 @@ pub(super) const NAMES: Names = Names {
     account: "billAccountId",
     bucket: "bucketName",
     path: "bucketPath",
+    effective_from: Some("effectiveFrom"),
     role_arn: "stsRoleArn",
     session_name: "stsRoleSessionName",
-    later: Some(LaterNames { external_id: "stsExternalId", effective_from: "effectiveFrom" }),
+    external_id: Some("stsExternalId"),
+    access_key_id: "accessKey",
+    secret_access_key: "secretAccessKey",
+    partition: Some("partition"),
 };
+
+pub(super) const ROLE: Kind = Kind { name: "FinopsBillConnectRole", purpose: Purpose::Make, access: AccessKind::Role };
+pub(super) const USER: Kind = Kind { name: "FinopsBillConnectUser", purpose: Purpose::Make, access: AccessKind::User };
+const ROLE_CHANGE: Kind =
+    Kind { name: "FinopsBillConnectRoleChange", purpose: Purpose::Change, access: AccessKind::Role };
+const USER_CHANGE: Kind =
+    Kind { name: "FinopsBillConnectUserChange", purpose: Purpose::Change, access: AccessKind::User };
 
 /// The rows.
 pub(super) fn routes() -> Vec<Route> {
@@ -45,13 +56,39 @@ pub(super) fn routes() -> Vec<Route> {
             .post("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-role", connect_role)
             .named("finopsConnectRole", "Connect a bill by a role")
             .about(CONNECT)
-            .takes(NAMES.doc("FinopsBillConnectRole"))
+            .takes(NAMES.doc(ROLE))
             .answers::<View>(201)
+            .refuses(&[409, 422, 502]),
+        Needs::Admin
+            .post("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-user", connect_user)
+            .named("finopsConnectUser", "Connect a bill by an IAM user's access key")
+            .about(CONNECT_USER)
+            .takes(NAMES.doc(USER))
+            .answers::<View>(201)
+            .refuses(&[409, 422, 502]),
+        Needs::Admin
+            .patch("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-role/{id}", change_role)
+            .named("finopsChangeRole", "Change a bill connect by a role")
+            .about(CHANGE)
+            .takes(NAMES.doc(ROLE_CHANGE))
+            .answers_nothing()
+            .refuses(&[409, 422, 502]),
+        Needs::Admin
+            .patch("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/iam-user/{id}", change_user)
+            .named("finopsChangeUser", "Change a bill connect by an IAM user")
+            .about(CHANGE)
+            .takes(NAMES.doc(USER_CHANGE))
+            .answers_nothing()
             .refuses(&[409, 422, 502]),
         Needs::Viewer
             .get("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}", show)
             .named("finopsShowBillConnect", "Show a bill connect")
             .answers::<View>(200),
+        Needs::Admin
+            .delete("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}", disconnect)
+            .named("finopsDeleteBillConnect", "Delete a bill connect")
+            .about(DELETE)
+            .answers_nothing(),
         Needs::Viewer
             .get("/finops-onboarding/v1/orgs/{org}/bill-connects/aws/{id}/validation", validation)
             .named("finopsValidateBillConnect", "Prove a bill connect anew")
@@ -85,6 +122,10 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "2026-10-01T12:00:00Z")]
     state_since: Option<String>,
+    /// What would be better; only in the answer to connecting by an IAM user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    recommendation: Option<&'static str>,
     aws: AwsView,
 }
 
@@ -155,7 +196,8 @@ impl From<Connection> for View {
         };
         let (created_at, updated_at) = (stamp(connect.created_at), stamp(connect.updated_at));
         let (state, state_reason, state_since) = (standing.state.name(), standing.reason(), standing.since.map(stamp));
-        Self { kind: "finops:bill-connect-aws", id, created_at, updated_at, state, state_reason, state_since, aws }
+        let (kind, recommendation) = ("finops:bill-connect-aws", None);
+        Self { kind, id, created_at, updated_at, state, state_reason, state_since, recommendation, aws }
     }
 }
 
@@ -227,8 +269,43 @@ pub(crate) async fn validation(viewer: Viewer, ConnectId(id): ConnectId) -> Resu
 
 /// `POST /bill-connects/aws/iam-role`
 pub(crate) async fn connect_role(admin: Admin, body: JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
-    let body = NAMES.read(&body)?;
-    let connect = admin.connect(body).await;
+    connect(&admin, ROLE, &body).await
+}
+
+/// `POST /bill-connects/aws/iam-user`
+pub(crate) async fn connect_user(admin: Admin, body: JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
+    let (status, Json(view)) = connect(&admin, USER, &body).await?;
+    Ok((status, Json(View { recommendation: Some(RECOMMENDATION), ..view })))
+}
+
+async fn connect(admin: &Admin, kind: Kind, body: &JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
+    let connect = admin.connect(NAMES.read(kind, body)?).await;
     let connect = connect.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
     Ok((StatusCode::CREATED, Json(connect.into())))
+}
+
+/// `PATCH /bill-connects/aws/iam-role/{id}`
+pub(crate) async fn change_role(admin: Admin, id: ConnectId, body: JsonObject) -> Result<StatusCode, ApiError> {
+    change(&admin, ROLE_CHANGE, (id, &body)).await
+}
+
+/// `PATCH /bill-connects/aws/iam-user/{id}`
+pub(crate) async fn change_user(admin: Admin, id: ConnectId, body: JsonObject) -> Result<StatusCode, ApiError> {
+    change(&admin, USER_CHANGE, (id, &body)).await
+}
+
+async fn change(
+    admin: &Admin,
+    kind: Kind,
+    (ConnectId(id), body): (ConnectId, &JsonObject),
+) -> Result<StatusCode, ApiError> {
+    let changed = admin.change(&id, NAMES.read(kind, body)?).await;
+    changed.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /bill-connects/aws/{id}`
+pub(crate) async fn disconnect(admin: Admin, ConnectId(id): ConnectId) -> Result<StatusCode, ApiError> {
+    admin.disconnect(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -9,8 +9,8 @@ use billing::iam::{Documents, LeastPrivilege};
 use time::OffsetDateTime;
 
 use crate::check::gather;
-use crate::connect::{ConnectError, ConnectRequest, candidate};
 use crate::error::AppError;
+use crate::request::{ConnectError, ConnectRequest, candidate};
 use folder::FolderAccount;
 
 /// What came of judging documents.
@@ -31,7 +31,7 @@ pub async fn check_documents(
     documents: &Documents,
     copy: Option<PathBuf>,
 ) -> Result<OfflineReport, ConnectError> {
-    let candidate = candidate(request)?;
+    let candidate = candidate(request, None)?;
     if let Some(folder) = copy.as_ref().filter(|folder| !folder.is_dir()) {
         let message = format!("the copy of the bucket `{}` is not a folder", folder.display());
         return Err(ConnectError::App(AppError::Invalid(message)));

@@ -134,6 +134,17 @@ impl Store {
         Ok(())
     }
 
+    /// Aborts the imports of the org's bill connect that are still marked as running.
+    pub async fn abort_imports(&self, (org, connect): (OrgId, &BillConnectId), why: &str) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE imports SET status = 'aborted', finished_at = $1, error = $2
+             WHERE org_id = $3 AND connect_id = $4 AND status = 'in-progress'",
+        );
+        let update = update.bind(micros(OffsetDateTime::now_utc())).bind(why);
+        update.bind(key(org)).bind(connect.as_ref()).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Aborts every org's imports that are still marked as running, and answers how many there were.
     ///
     /// For start-up: whatever was running then died with its process.

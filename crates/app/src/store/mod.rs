@@ -10,11 +10,13 @@ mod operators;
 mod orgs;
 mod pauses;
 mod reports;
+mod secrets;
 mod service_accounts;
 mod tokens;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing::names::{BillConnectId, OrgId};
@@ -24,10 +26,13 @@ use sqlx::sqlite::{
 use sqlx::{Row, Sqlite};
 use time::OffsetDateTime;
 
+use crate::seal::{SealError, SecretKeys};
+
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
 pub use operators::OperatorToken;
 pub use orgs::Org;
 pub use reports::ReportEntry;
+pub use secrets::Rotated;
 pub(crate) use service_accounts::NewServiceAccount;
 pub use service_accounts::{ClientSecret, ServiceAccount, ServiceAccountChange};
 pub(crate) use tokens::{AccessToken, Parent, TokenHash};
@@ -76,9 +81,9 @@ pub enum StoreError {
         /// Why not.
         why: String,
     },
-    /// An IAM user's keys would have to be kept, and there is nothing to seal them with.
-    #[error("an IAM user's keys can't be kept: there is nothing to seal them with")]
-    NotStorable,
+    /// A secret can't be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// Something that only the machine can give was refused: random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
@@ -88,6 +93,7 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
+    keys: Arc<SecretKeys>,
 }
 
 impl Store {
@@ -102,13 +108,21 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             // A 201 and a receipt are promises: they must outlast a power cut, not only a crash.
             .synchronous(SqliteSynchronous::Full)
+            // What is deleted or sealed anew leaves no copy in the file's free pages.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
         sqlx::migrate!("./migrations")
             .run(&pool)
             .await
             .map_err(|source| StoreError::Migration { path: path.display().to_string(), source: Box::new(source) })?;
-        Ok(Self { pool })
+        Ok(Self { pool, keys: Arc::default() })
+    }
+
+    /// The same store with the keys that seal the secrets in it. Without them, whatever has none can still be done.
+    #[must_use]
+    pub fn with_keys(self, keys: SecretKeys) -> Self {
+        Self { keys: Arc::new(keys), ..self }
     }
 
     /// Waits for what is running and closes the file.

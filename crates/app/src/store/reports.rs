@@ -1,6 +1,7 @@
 //! The reports of bill connects: what each check run said, runs on end that say the same as one entry.
 
 use billing::checks::Report;
+use billing::connection::BillConnect;
 use billing::names::{BillConnectId, OrgId};
 use billing::standing::Decided;
 use sqlx::sqlite::SqliteRow;
@@ -25,12 +26,22 @@ pub struct ReportEntry {
 }
 
 impl Store {
-    /// Adds a report to the history of a bill connect of this org.
-    pub async fn insert_report(&self, org: OrgId, id: &BillConnectId, report: &Report) -> Result<(), StoreError> {
+    /// Adds a report to the history of a bill connect. Answers whether it did: not where the bill connect was changed or deleted
+    /// since, for then the report is about what no longer is.
+    pub async fn insert_report(&self, connect: &BillConnect, report: &Report) -> Result<bool, StoreError> {
+        let (org, id) = (connect.candidate.org, connect.candidate.id());
         // It reads before it writes: two at once must come one after the other.
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        write_report(&mut transaction, (org, id), report).await?;
-        Ok(transaction.commit().await?)
+        let still =
+            query("SELECT 1 FROM bill_connects WHERE org_id = $1 AND id = $2 AND created_at = $3 AND updated_at = $4");
+        let still = still.bind(key(org)).bind(id.as_ref());
+        let still = still.bind(micros(connect.created_at)).bind(micros(connect.updated_at));
+        if still.fetch_optional(&mut *transaction).await?.is_none() {
+            return Ok(false);
+        }
+        write_report(&mut transaction, (org, &id), report).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// The newest report of the org's bill connect.
@@ -147,9 +158,12 @@ mod tests {
     async fn runs_that_say_the_same_are_one_entry() {
         let (store, _folder, org, id) = connected().await;
         for day in 2..=30 {
-            store.insert_report(org, &id, &judged(&format!("2026-10-{day:02}T12:00:00Z"), "failed")).await.unwrap();
+            store
+                .insert_report(&connect(org, ACCOUNT), &judged(&format!("2026-10-{day:02}T12:00:00Z"), "failed"))
+                .await
+                .unwrap();
         }
-        store.insert_report(org, &id, &judged("2026-10-31T12:00:00Z", "unknown")).await.unwrap();
+        store.insert_report(&connect(org, ACCOUNT), &judged("2026-10-31T12:00:00Z", "unknown")).await.unwrap();
         let history = store.report_history(org, &id, (None, 10)).await.unwrap();
         let shape: Vec<_> = history.iter().map(|entry| (entry.number, entry.runs, entry.report.state())).collect();
         assert_eq!(shape, [(2, 1, State::Undecided), (1, 30, State::Refused)]);
@@ -163,7 +177,10 @@ mod tests {
     async fn pages_go_back_in_time() {
         let (store, _folder, org, id) = connected().await;
         for (day, verdict) in [(2, "unknown"), (3, "failed"), (4, "unknown")] {
-            store.insert_report(org, &id, &judged(&format!("2026-10-{day:02}T12:00:00Z"), verdict)).await.unwrap();
+            store
+                .insert_report(&connect(org, ACCOUNT), &judged(&format!("2026-10-{day:02}T12:00:00Z"), verdict))
+                .await
+                .unwrap();
         }
         let numbers = async |before, limit| {
             let page = store.report_history(org, &id, (before, limit)).await.unwrap();
@@ -178,7 +195,10 @@ mod tests {
     async fn what_is_unknown_decides_nothing() {
         let (store, _folder, org, id) = connected().await;
         for (day, verdict) in [(2, "unknown"), (3, "failed"), (4, "unknown")] {
-            store.insert_report(org, &id, &judged(&format!("2026-10-{day:02}T12:00:00Z"), verdict)).await.unwrap();
+            store
+                .insert_report(&connect(org, ACCOUNT), &judged(&format!("2026-10-{day:02}T12:00:00Z"), verdict))
+                .await
+                .unwrap();
         }
         let decided = store.decided(org, &id).await.unwrap().unwrap();
         assert_eq!(decided.report.state(), State::Refused);
@@ -190,16 +210,23 @@ mod tests {
         let (store, _folder, org, id) = connected().await;
         let other = store.create_org("B").await.unwrap().id;
         store.insert_connect(&connect(other, ACCOUNT), &judged("2026-10-01T12:00:00Z", "unknown")).await.unwrap();
-        store.insert_report(org, &id, &judged("2026-10-02T12:00:00Z", "unknown")).await.unwrap();
+        store.insert_report(&connect(org, ACCOUNT), &judged("2026-10-02T12:00:00Z", "unknown")).await.unwrap();
         assert_eq!(store.report_history(other, &id, (None, 10)).await.unwrap().len(), 1);
         assert_eq!(store.decided(other, &id).await.unwrap(), None, "nothing of theirs decides");
     }
 
     #[tokio::test]
-    async fn there_is_no_report_without_its_connect() {
-        let (store, _folder) = store().await;
-        let org = store.create_org("Acme").await.unwrap().id;
-        let id = connect(org, ACCOUNT).candidate.id();
-        assert!(store.insert_report(org, &id, &judged("2026-10-01T12:00:00Z", "failed")).await.is_err());
+    async fn a_report_about_what_no_longer_is_is_not_kept() {
+        let (store, _folder, org, id) = connected().await;
+        let (old, late) = (connect(org, ACCOUNT), judged("2026-10-05T12:00:00Z", "unknown"));
+        let mut new = old.clone();
+        new.candidate.bucket = "other-bills".parse().unwrap();
+        new.updated_at += time::Duration::MICROSECOND;
+        assert!(store.update_connect(&old, &new, &judged("2026-10-04T12:00:00Z", "failed")).await.unwrap());
+        assert!(!store.insert_report(&old, &late).await.unwrap(), "it was changed");
+        assert!(store.insert_report(&new, &late).await.unwrap());
+        assert!(store.delete_connect(org, &id).await.unwrap());
+        assert!(!store.insert_report(&new, &late).await.unwrap(), "it was deleted");
+        assert_eq!(store.report_history(org, &id, (None, 10)).await.unwrap(), []);
     }
 }

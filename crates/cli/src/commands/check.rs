@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use app::connect::{ConnectError, ConnectRequest, Field};
+use app::request::{AccessRequest, ConnectError, ConnectRequest, Field};
 use billing::checks::{Report, State, Verdict};
 use billing::names::{BillConnectId, OrgId};
 
@@ -73,13 +73,11 @@ pub fn mark(verdict: Verdict) -> &'static str {
 fn request(args: &Args) -> ConnectRequest {
     ConnectRequest {
         org: args.org,
-        account: args.account.clone().unwrap_or_default(),
-        bucket: args.bucket.clone().unwrap_or_default(),
-        path: args.path.clone(),
-        role_arn: args.role_arn.clone().unwrap_or_default(),
-        session_name: None,
-        external_id: None,
+        account: args.account.clone(),
+        bucket: args.bucket.clone(),
+        path: Some(args.path.clone()),
         effective_from: None,
+        access: AccessRequest::Role { arn: args.role_arn.clone(), session_name: None, external_id: None },
     }
 }
 
@@ -91,7 +89,12 @@ pub fn named(error: ConnectError) -> anyhow::Error {
         Field::Bucket => "--bucket",
         Field::Path => "--path",
         Field::Role => "--role-arn",
-        Field::SessionName | Field::ExternalId | Field::EffectiveFrom => "the request",
+        Field::SessionName => "--session-name",
+        Field::AccessKeyId => "--access-key-id",
+        Field::SecretAccessKey => "the secret access key",
+        Field::Partition => "--partition",
+        Field::EffectiveFrom => "--effective-from",
+        Field::ExternalId => "the external id",
     };
     let lines: Vec<String> = fields.iter().map(|wrong| format!("{}: {}", flag(wrong.field), wrong.message)).collect();
     anyhow::anyhow!("{}", lines.join("\n       "))

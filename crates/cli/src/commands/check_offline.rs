@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use app::connect::ConnectRequest;
 use app::offline::{OfflineReport, check_documents};
+use app::request::{AccessRequest, ConnectRequest};
 use billing::iam::{Asker, Document, Documents, LeastPrivilege, PolicyKind, holds};
 use billing::names::AccountId;
 
@@ -37,6 +37,13 @@ impl Files {
 /// What a role is called whose ARN was not given.
 const UNNAMED_ROLE: &str = "billconnect";
 
+fn role_arn(request: &ConnectRequest) -> Option<&str> {
+    match &request.access {
+        AccessRequest::Role { arn, .. } => arn.as_deref(),
+        AccessRequest::User { .. } => None,
+    }
+}
+
 pub async fn run(global: &Global, files: &Files, mut request: ConnectRequest, json: bool) -> anyhow::Result<ExitCode> {
     let operator = global.operator_principal.as_deref().context(
         "whom the trust policy is to let in is not known offline: name the operator's principal with --operator-principal",
@@ -45,12 +52,14 @@ pub async fn run(global: &Global, files: &Files, mut request: ConnectRequest, js
         trust: read(files.trust.as_deref(), PolicyKind::Trust)?,
         policy: read(files.policy.as_deref(), PolicyKind::Permission)?,
         operator: Asker::new(operator).context("--operator-principal")?,
-        names_role: !request.role_arn.is_empty(),
+        names_role: role_arn(&request).is_some(),
     };
-    if request.role_arn.is_empty() {
+    if role_arn(&request).is_none() {
         // A wrong account is told as such, and not once more as a wrong role.
-        let account = request.account.parse::<AccountId>().map_or_else(|_| "0".repeat(12), String::from);
-        request.role_arn = format!("arn:aws:iam::{account}:role/{UNNAMED_ROLE}");
+        let account = request.account.as_deref().unwrap_or_default().parse::<AccountId>();
+        let account = account.map_or_else(|_| "0".repeat(12), String::from);
+        let arn = Some(format!("arn:aws:iam::{account}:role/{UNNAMED_ROLE}"));
+        request.access = AccessRequest::Role { arn, session_name: None, external_id: None };
     }
     let judged = check_documents(&request, &documents, files.bucket_copy.clone()).await.map_err(named)?;
     let fine = holds(&judged.report);

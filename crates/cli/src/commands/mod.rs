@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 mod check_offline;
 pub mod checks;
+pub mod connect;
 pub mod costs;
 pub mod explain;
 pub mod ingest;
@@ -12,6 +13,7 @@ pub mod org;
 pub mod pause;
 pub mod receipts;
 pub mod sample_bill;
+pub mod secrets;
 pub mod serve;
 pub mod service_account;
 pub mod setup;
@@ -32,6 +34,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(global, command).await,
         Command::Audit(command) => audit::run(global, command).await,
         Command::Setup(command) => setup::run(global, command).await,
+        Command::Connect(command) => connect::run(global, command).await,
+        Command::Connects(args) => connect::list(global, args).await,
+        Command::Disconnect(args) => connect::disconnect(global, args).await,
         Command::Check(args) => check::run(global, args).await,
         Command::Checks(args) => checks::run(global, args).await,
         Command::Pause(args) => pause::pause(global, args).await,
@@ -40,6 +45,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Costs(args) => costs::run(global, args).await,
         Command::Receipts(args) => receipts::run(global, args).await,
         Command::SampleBill(args) => sample_bill::run(args),
+        Command::Secrets(command) => secrets::run(global, command).await,
         Command::Explain(args) => explain::run(&args),
     }
 }

@@ -47,6 +47,8 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     let app = Arc::new(world::open(global).await?.proving_every(args.prove_every));
+    // Better now than when the first customer's bill is due.
+    app.store().prove_secrets().await?;
     let left = app.store().abort_running_imports("the process that was reading it ended; it is read again").await?;
     if left > 0 {
         tracing::info!(left, "imports were cut off by the last stop and are read again");
