@@ -23,3 +23,4 @@ mod secrets;
 mod setup;
 mod tenants;
 mod tokens;
+mod users;

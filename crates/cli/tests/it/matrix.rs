@@ -122,7 +122,10 @@ const NOBODYS: &str = "aws-000000000000";
 fn allowed(operation: &Value, template: &str) -> Vec<u16> {
     let own = template.replace("{org}", "");
     let names_something = own.contains('{');
-    if names_something {
+    if names_something && operation["requestBody"].is_object() {
+        // A body that can't be read is told before what it is about is looked for.
+        vec![400, 404]
+    } else if names_something {
         vec![404]
     } else if operation["requestBody"].is_object() {
         vec![400]
