@@ -34,6 +34,8 @@ use crate::error::ApiError;
 use crate::limits::{Limits, Tally};
 use crate::settings::HttpSettings;
 
+pub(crate) use keeping::ExternalIdText;
+
 /// What every route shares. It gives no org's data away: that takes a [`Viewer`].
 #[derive(Clone)]
 pub(crate) struct Http {

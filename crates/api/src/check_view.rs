@@ -1,5 +1,7 @@
 //! One check's line of a report, as every answer says it.
 
+use app::rotate::Life;
+use app::store::Shown;
 use billing::checks::{AwsWords, CHECKS, CheckResult, Severity, State, Verdict};
 use billing::standing::ConnectionState;
 use serde::Serialize;
@@ -93,6 +95,16 @@ pub(crate) fn states() -> Object {
 /// What a report says as a whole.
 pub(crate) fn report_states() -> Object {
     one_of(&[State::Verified, State::Waiting, State::Refused, State::Undecided].map(State::name))
+}
+
+/// Where an external id is in its life.
+pub(crate) fn lives() -> Object {
+    one_of(&[Life::Current, Life::Pending, Life::Retiring, Life::Retired].map(Life::name))
+}
+
+/// What a role makes of an external id.
+pub(crate) fn shown() -> Object {
+    one_of(&[Shown::Works, Shown::Refused].map(Shown::name))
 }
 
 fn one_of(words: &[&str]) -> Object {

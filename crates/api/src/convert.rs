@@ -5,6 +5,7 @@ use std::time::Duration;
 use app::AppError;
 use app::orgs::OrgError;
 use app::request::ConnectError;
+use app::rotate::RotateError;
 use app::service_accounts::ServiceAccountError;
 use app::store::StoreError;
 use app::tokens::TokenError;
@@ -29,6 +30,18 @@ impl From<AppError> for ApiError {
                 Self::new(StatusCode::BAD_GATEWAY, "AWS gives no answer now; try again later")
             }
             other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<RotateError> for ApiError {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::NotFound(_) => Self::not_found(error.to_string()),
+            RotateError::UnderWay(_) | RotateError::NotPending { .. } | RotateError::InUse { .. } => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
+            RotateError::App(error) => error.into(),
         }
     }
 }

@@ -85,6 +85,8 @@ CREATE TABLE bill_connects (
     region         TEXT    NOT NULL,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
+    -- The external id that is presented to the role; the org's own number where there is none.
+    external_id    TEXT,
     -- Since when it is stopped by hand, if it is.
     paused_at      INTEGER,
     PRIMARY KEY (org_id, id),
@@ -110,6 +112,29 @@ CREATE TABLE forgetting (
     org_id     INTEGER NOT NULL REFERENCES orgs (id),
     connect_id TEXT    NOT NULL,
     PRIMARY KEY (org_id, connect_id)
+) STRICT;
+
+-- The external ids of orgs that were given a second one. Rows stay for ever: no id is ever issued again.
+CREATE TABLE external_ids (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    org_id     INTEGER NOT NULL REFERENCES orgs (id),
+    state      TEXT    NOT NULL CHECK (state IN ('current', 'pending', 'retired')),
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX one_external_id_a_state ON external_ids (org_id, state) WHERE state <> 'retired';
+
+-- What the role of a bill connect was last shown to make of an external id.
+CREATE TABLE external_id_proofs (
+    org_id      INTEGER NOT NULL,
+    connect_id  TEXT    NOT NULL,
+    external_id TEXT    NOT NULL,
+    role_arn    TEXT    NOT NULL,
+    shown       TEXT    NOT NULL CHECK (shown IN ('works', 'refused')),
+    shown_at    INTEGER NOT NULL,
+    PRIMARY KEY (org_id, connect_id, external_id),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
 -- What the check runs of a bill connect said. Runs on end that say the same are one row, which holds the newest of them; rows

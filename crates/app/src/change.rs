@@ -8,7 +8,7 @@ use crate::App;
 use crate::audit::{Act, Actor, Subject};
 use crate::connect::outcome;
 use crate::error::AppError;
-use crate::request::{ConnectError, ConnectRequest, candidate};
+use crate::request::{ConnectError, ConnectRequest};
 
 impl App {
     /// Changes the connection to what the request says, where all that must hold is proven to hold then; otherwise it stays as
@@ -35,7 +35,7 @@ impl App {
         if is != request.access.kind() {
             return Err(ConnectError::OtherWay { id: id.clone(), is });
         }
-        let candidate = candidate(request, Some(&old.candidate))?;
+        let candidate = self.asked_for(request, Some(&old.candidate)).await?;
         if candidate == old.candidate {
             return Ok(old);
         }

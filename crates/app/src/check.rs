@@ -2,6 +2,7 @@
 
 use billing::checks::{Report, Subject, judge};
 use billing::connection::{Access, Candidate, Presented};
+use billing::external_ids::ExternalIds;
 use billing::names::ForgedId;
 use billing::probe::{Accounts, Caller, Evidence, Organization, Probe, Reservations};
 use futures::future::join_all;
@@ -24,7 +25,8 @@ impl App {
         let now = OffsetDateTime::now_utc();
         let known = self.store.newest_report(candidate.org, &candidate.id()).await?;
         let kept = known.and_then(|report| report.reservations_kept(candidate, now));
-        let evidence = gather(self.aws.as_ref(), candidate, kept).await?;
+        let ids = self.store.external_ids(candidate.org).await?;
+        let evidence = gather(self.aws.as_ref(), candidate, &ids, kept).await?;
         let operator_arn = match (&self.settings.operator_principal, evidence.operator.granted()) {
             (Some(configured), _) => configured.clone(),
             (None, Some(caller)) => principal_of(&caller.arn),
@@ -57,18 +59,20 @@ fn principal_of(caller_arn: &str) -> String {
     session.unwrap_or_else(|| caller_arn.to_owned())
 }
 
-/// Asks AWS everything, as much of it side by side as answers allow. `kept` is when Cost Explorer last answered, where that counts.
+/// Asks AWS everything, as much of it side by side as answers allow. `kept` is when Cost Explorer last answered, where that
+/// counts; `ids` are the org's: none of them is a stranger's.
 pub(crate) async fn gather(
     aws: &dyn AwsAccount,
     candidate: &Candidate,
+    ids: &ExternalIds,
     kept: Option<OffsetDateTime>,
 ) -> Result<Evidence, AppError> {
     let inside = look_inside(aws, candidate, kept);
     let (operator, strangers, inside) = match &candidate.access {
-        Access::Role(role) => {
+        Access::Role(_) => {
             let mut entropy = [0; 16];
             getrandom::fill(&mut entropy).map_err(|_| AppError::Entropy)?;
-            futures::join!(aws.operator(), try_strangers(aws, candidate, role.external_id.forgeries(&entropy)), inside)
+            futures::join!(aws.operator(), try_strangers(aws, candidate, ids.forgeries(&entropy)), inside)
         }
         Access::User(_) => {
             let none = Strangers { without_id: Probe::NotAsked(BY_USER), forged: Vec::new() };
@@ -376,7 +380,8 @@ mod tests {
             effective_from: None,
         };
         let far = Far::new(folder, files);
-        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, None));
+        let ids = billing::external_ids::ExternalIds::first(org);
+        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, &ids, None));
         let now = OffsetDateTime::now_utc();
         let subject = Subject { candidate: &candidate, operator_arn: OPERATOR, connected_at: None, now };
         let report = judge(subject, &evidence.unwrap());

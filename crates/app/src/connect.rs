@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::App;
 use crate::audit::{Act, Actor, Outcome, Subject};
 use crate::error::AppError;
-use crate::request::{ConnectError, ConnectRequest, candidate};
+use crate::request::{AccessRequest, ConnectError, ConnectRequest, candidate};
 use crate::store::StoreError;
 
 impl App {
@@ -24,7 +24,7 @@ impl App {
     }
 
     async fn try_to_connect(&self, request: &ConnectRequest) -> Result<BillConnect, ConnectError> {
-        let candidate = candidate(request, None)?;
+        let candidate = self.asked_for(request, None).await?;
         let (org, id) = (candidate.org, candidate.id());
         if self.store.connect(org, &id).await.map_err(AppError::from)?.is_some() {
             return Err(ConnectError::Conflict(id));
@@ -42,6 +42,20 @@ impl App {
         tracing::info!(%org, connect = %id, state = ?report.state(), "connected");
         self.make_due((org, id));
         Ok(connect)
+    }
+
+    /// What the request asks for, a role under one of the org's external ids: the one that it names, or that the role takes.
+    pub(crate) async fn asked_for(
+        &self,
+        request: &ConnectRequest,
+        stored: Option<&Candidate>,
+    ) -> Result<Candidate, ConnectError> {
+        let ids = self.store.external_ids(request.org).await.map_err(AppError::from)?;
+        let candidate = candidate(request, stored, &ids)?;
+        match &request.access {
+            AccessRequest::Role { external_id: None, .. } => Ok(self.with_working_id(candidate, &ids).await),
+            _ => Ok(candidate),
+        }
     }
 
     /// The report that proves the candidate, and its bucket's region; an error where it does not prove it.
@@ -63,7 +77,7 @@ impl App {
     /// Judges what a customer would send, and stores nothing. Where the account is connected already, it is judged as a change
     /// of that connection would be.
     pub async fn dry_run(&self, request: &ConnectRequest) -> Result<Report, ConnectError> {
-        match candidate(request, None) {
+        match self.asked_for(request, None).await {
             Ok(candidate) => {
                 let stored = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
                 let _place = self.place_to_check(candidate.org).await?;

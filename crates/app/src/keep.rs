@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use billing::checks::{Change, Report, State};
-use billing::connection::{BillConnect, VerifiedConnection};
+use billing::connection::{BillConnect, Candidate, VerifiedConnection};
 use billing::names::{BillConnectId, OrgId};
 use billing::standing::Standing;
 use futures::future::ready;
@@ -159,8 +159,8 @@ impl App {
         if !about_another && !self.due(connect, scope).await? {
             return proven.ok_or_else(|| AppError::NotVerified(known.map(|known| Box::new(known.report))));
         }
-        let report = self.prove(connect.clone()).await?.report;
-        match (report.verified(candidate), report.state()) {
+        let (candidate, report, _) = self.proof(connect).await?;
+        match (report.verified(&candidate), report.state()) {
             (Some(verified), _) => Ok(verified),
             (None, State::Undecided) => proven.ok_or_else(|| AppError::NotVerified(Some(Box::new(report)))),
             (None, _) => Err(AppError::NotVerified(Some(Box::new(report)))),
@@ -173,6 +173,10 @@ impl App {
         let Some(newest) = self.store.report_history(org, &id, (None, 1)).await?.pop() else { return Ok(true) };
         let age = elapsed(newest.last_at);
         Ok(match newest.report.state() {
+            State::Verified if self.store.external_ids(org).await?.pending().is_some() => {
+                // Whoever changes a trust policy for a rotation wants to see what comes of it.
+                age >= PATIENT.min(holds(self.prove_every, &(org, id)))
+            }
             State::Verified => age >= holds(self.prove_every, &(org, id)),
             // Whoever asks for it has perhaps just mended something.
             State::Refused if scope == Scope::FailedToo => true,
@@ -204,18 +208,21 @@ impl App {
         Ok(self.audit(&Actor::local(Who::Server), act, Subject::of(org, id), outcome).await?)
     }
 
-    /// Proves the connection and keeps the report.
     async fn prove(&self, connect: BillConnect) -> Result<Validation, AppError> {
+        let (candidate, report, standing) = self.proof(&connect).await?;
+        let valid = report.verified(&candidate).is_some();
+        Ok(Validation { connect: candidate.id(), valid, errors: report.problems(), report, standing })
+    }
+
+    /// Proves the connection and keeps the report. Gives what the report is about: the connection, perhaps with another of its
+    /// org's external ids; and where it stands by it.
+    async fn proof(&self, connect: &BillConnect) -> Result<(Candidate, Report, Standing), AppError> {
         let (org, id) = (connect.candidate.org, connect.candidate.id());
         let before = self.standing(org, &id).await?;
-        let report = self.check(&connect.candidate, Some(connect.updated_at)).await?;
-        if !self.store.insert_report(&connect, &report).await? {
-            return Err(AppError::Overtaken(id));
-        }
+        let (candidate, report) = self.prove_with_ids(connect).await?;
         let standing = self.standing(org, &id).await?;
         self.note_change((org, &id), &before, &standing).await?;
-        let valid = report.verified(&connect.candidate).is_some();
-        Ok(Validation { connect: id, valid, errors: report.problems(), report, standing })
+        Ok((candidate, report, standing))
     }
 }
 

@@ -20,6 +20,7 @@ mod places;
 mod poll;
 pub mod query;
 pub mod request;
+pub mod rotate;
 pub mod seal;
 pub mod service_accounts;
 mod setup;

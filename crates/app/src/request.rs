@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use billing::checks::{Report, refuse_malformed_role};
 use billing::connection::{Access, AccessKind, Candidate, RoleAccess, UserAccess};
+use billing::external_ids::ExternalIds;
 use billing::keys::SecretAccessKey;
 use billing::names::{BillConnectId, OrgId, SessionName};
 use billing::period::BillingPeriod;
@@ -132,7 +133,11 @@ fn other(kind: AccessKind) -> &'static str {
 }
 
 /// Parses every field and names all that are wrong. What a change leaves out is as in `stored`, which gets in the same way.
-pub(crate) fn candidate(request: &ConnectRequest, stored: Option<&Candidate>) -> Result<Candidate, ConnectError> {
+pub(crate) fn candidate(
+    request: &ConnectRequest,
+    stored: Option<&Candidate>,
+    ids: &ExternalIds,
+) -> Result<Candidate, ConnectError> {
     let mut reader = Reader { wrong: Vec::new() };
     let account = reader.account(request.account.as_deref(), stored);
     let bucket = reader.read(Field::Bucket, request.bucket.as_deref(), stored.map(|stored| stored.bucket.clone()));
@@ -144,7 +149,7 @@ pub(crate) fn candidate(request: &ConnectRequest, stored: Option<&Candidate>) ->
     let access = match &request.access {
         AccessRequest::Role { arn, session_name, external_id } => {
             let given = [arn, session_name, external_id].map(Option::as_deref);
-            reader.role(request.org, given, stored.and_then(Candidate::role))?.map(Access::Role)
+            reader.role(ids, given, stored.and_then(Candidate::role))?.map(Access::Role)
         }
         AccessRequest::User { access_key_id, secret_access_key, partition } => {
             let keys = [access_key_id.as_ref(), secret_access_key.as_ref()];
@@ -202,14 +207,19 @@ impl Reader {
     /// A role. One that is malformed, where nothing else is wrong, is a check that failed, with a report.
     fn role(
         &mut self,
-        org: OrgId,
+        ids: &ExternalIds,
         [arn, session_name, external_id]: [Option<&str>; 3],
         stored: Option<&RoleAccess>,
     ) -> Result<Option<RoleAccess>, ConnectError> {
         let usual = stored.map_or_else(SessionName::default, |stored| stored.session_name.clone());
         let session_name = self.read(Field::SessionName, session_name, Some(usual));
-        if external_id.is_some_and(|given| given != org.external_id().as_ref()) {
-            let message = "the external id is not one that this org was given; leave it out to use the org's own";
+        let external_id = match (external_id, stored) {
+            (Some(given), _) => ids.accept(given).cloned(),
+            (None, Some(stored)) => Some(stored.external_id.clone()),
+            (None, None) => Some(ids.current().clone()),
+        };
+        if external_id.is_none() {
+            let message = "the external id is not one that this org has now; leave it out to use the org's own";
             self.refuse(Field::ExternalId, message);
         }
         let arn = match (arn.map(str::parse), stored) {
@@ -224,8 +234,8 @@ impl Reader {
             (Some(Ok(arn)), _) => Some(arn),
             (None, stored) => self.read(Field::Role, None, stored.map(|stored| stored.arn.clone())),
         };
-        let external_id = stored.map_or_else(|| org.external_id(), |stored| stored.external_id.clone());
-        Ok(arn.zip(session_name).map(|(arn, session_name)| RoleAccess { arn, session_name, external_id }))
+        let whole = arn.zip(session_name).zip(external_id);
+        Ok(whole.map(|((arn, session_name), external_id)| RoleAccess { arn, session_name, external_id }))
     }
 
     fn user(
@@ -297,6 +307,10 @@ mod tests {
         ConnectRequest { account: None, bucket: None, path: None, effective_from: None, access, ..request() }
     }
 
+    fn asked(request: &ConnectRequest, stored: Option<&Candidate>) -> Result<Candidate, ConnectError> {
+        candidate(request, stored, &ExternalIds::of(request.org, &[]).unwrap())
+    }
+
     fn fields(result: Result<Candidate, ConnectError>) -> Vec<Field> {
         let Err(ConnectError::Invalid(fields)) = result else { panic!("not a list of wrong fields: {result:?}") };
         fields.into_iter().map(|error| error.field).collect()
@@ -304,16 +318,16 @@ mod tests {
 
     #[test]
     fn a_request_becomes_a_candidate() {
-        let made = candidate(&request(), None).unwrap();
+        let made = asked(&request(), None).unwrap();
         assert_eq!((made.path.as_ref(), made.role().unwrap().session_name.as_ref()), ("P", "flexera-finops"));
         let own = AccessRequest::Role {
             arn: Some("arn:aws:iam::123456789012:role/billing".into()),
             session_name: None,
             external_id: Some("123456".into()),
         };
-        assert!(candidate(&ConnectRequest { access: own, ..request() }, None).is_ok());
+        assert!(asked(&ConnectRequest { access: own, ..request() }, None).is_ok());
         let access = user("AKIAIOSFODNN7EXAMPLE", SECRET, Some("aws-cn"));
-        let made = candidate(&ConnectRequest { access, ..request() }, None).unwrap();
+        let made = asked(&ConnectRequest { access, ..request() }, None).unwrap();
         assert_eq!(
             (made.partition(), made.user().unwrap().secret_access_key.expose_secret()),
             (Partition::AwsCn, SECRET)
@@ -337,15 +351,15 @@ mod tests {
             ..request()
         };
         let all = [Account, Bucket, Path, EffectiveFrom, SessionName, ExternalId, Role];
-        assert_eq!(fields(candidate(&wrong, None)), all);
+        assert_eq!(fields(asked(&wrong, None)), all);
         let missing = nothing(AccessRequest::Role { arn: None, session_name: None, external_id: None });
-        assert_eq!(fields(candidate(&missing, None)), [Account, Bucket, Path, Role]);
+        assert_eq!(fields(asked(&missing, None)), [Account, Bucket, Path, Role]);
     }
 
     #[test]
     fn wrong_keys_are_named_and_not_quoted() {
         let access = user(SECRET, "AKIAIOSFODNN7EXAMPLE!", Some("aws-us-gov"));
-        let result = candidate(&ConnectRequest { access, ..request() }, None);
+        let result = asked(&ConnectRequest { access, ..request() }, None);
         let text = format!("{result:?} {}", result.as_ref().unwrap_err());
         assert!(!text.contains(SECRET) && !text.contains("AKIAIOSFODNN7EXAMPLE"), "{text}");
         assert_eq!(fields(result), [Field::AccessKeyId, Field::SecretAccessKey, Field::Partition]);
@@ -354,28 +368,27 @@ mod tests {
     #[test]
     fn a_role_that_is_none_gives_a_report() {
         let wrong = ConnectRequest { access: role("arn:aws:iam::123456789012:user/me"), ..request() };
-        let Err(ConnectError::Refused(report)) = candidate(&wrong, None) else { panic!("it was taken") };
+        let Err(ConnectError::Refused(report)) = asked(&wrong, None) else { panic!("it was taken") };
         assert!(report.problems()[0].contains("role-arn-well-formed"));
     }
 
     #[test]
     fn what_a_change_leaves_out_stays() {
-        let stored = candidate(&request(), None).unwrap();
+        let stored = asked(&request(), None).unwrap();
         let none = AccessRequest::Role { arn: None, session_name: None, external_id: None };
-        assert_eq!(candidate(&nothing(none.clone()), Some(&stored)).unwrap(), stored);
+        assert_eq!(asked(&nothing(none.clone()), Some(&stored)).unwrap(), stored);
         let moved = ConnectRequest { bucket: Some("other-bills".into()), ..nothing(none.clone()) };
-        let moved = candidate(&moved, Some(&stored)).unwrap();
+        let moved = asked(&moved, Some(&stored)).unwrap();
         assert_eq!((moved.bucket.as_ref(), &moved.path, &moved.access), ("other-bills", &stored.path, &stored.access));
         let same = ConnectRequest { account: Some("123456789012".into()), ..nothing(none.clone()) };
-        assert!(candidate(&same, Some(&stored)).is_ok());
+        assert!(asked(&same, Some(&stored)).is_ok());
         let account = ConnectRequest { account: Some("210987654321".into()), ..nothing(none) };
-        assert_eq!(fields(candidate(&account, Some(&stored))), [Field::Account]);
+        assert_eq!(fields(asked(&account, Some(&stored))), [Field::Account]);
     }
 
     #[test]
     fn another_key_needs_its_secret() {
-        let stored =
-            candidate(&ConnectRequest { access: user("AKIAIOSFODNN7EXAMPLE", SECRET, None), ..request() }, None);
+        let stored = asked(&ConnectRequest { access: user("AKIAIOSFODNN7EXAMPLE", SECRET, None), ..request() }, None);
         let stored = stored.unwrap();
         let change = |id: Option<&str>, secret: Option<&str>| {
             let access = AccessRequest::User {
@@ -383,7 +396,7 @@ mod tests {
                 secret_access_key: secret.map(Into::into),
                 partition: None,
             };
-            candidate(&nothing(access), Some(&stored))
+            asked(&nothing(access), Some(&stored))
         };
         assert_eq!(change(None, None).unwrap(), stored);
         assert_eq!(fields(change(Some("AKIAIOSFODNN7OTHERKEY"), None)), [Field::SecretAccessKey]);

@@ -11,6 +11,9 @@ impl App {
     /// only where it is not configured.
     pub async fn setup(&self, org: OrgId, wish: Wish) -> Result<Setup, AppError> {
         let operator = self.operator_principal().await?;
-        Ok(Setup { org, operator, external_ids: vec![org.external_id()], wish })
+        // During a rotation, roles are to name both.
+        let ids = self.store.external_ids(org).await?;
+        let external_ids = [ids.current()].into_iter().chain(ids.pending()).cloned().collect();
+        Ok(Setup { org, operator, external_ids, wish })
     }
 }

@@ -12,6 +12,7 @@ pub mod cost_query;
 pub mod decide;
 pub mod delivery;
 pub mod excess;
+pub mod external_ids;
 pub mod focus;
 pub mod formats;
 pub mod iam;

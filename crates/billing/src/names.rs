@@ -89,9 +89,9 @@ impl OrgId {
         self.0
     }
 
-    /// The external id that this org's roles must require.
+    /// The external id that this org's roles must require until another is given to it ([`crate::external_ids`]).
     ///
-    /// This is the only way to one: an external id comes from the org, never from a request.
+    /// Every external id begins here: it comes from the org, never from a request.
     pub fn external_id(self) -> ExternalId {
         ExternalId(self.0.to_string())
     }
@@ -137,7 +137,8 @@ impl fmt::Display for OrgId {
     }
 }
 
-/// What a role's trust policy must require as `sts:ExternalId`. Made by [`OrgId::external_id`] alone.
+/// What a role's trust policy must require as `sts:ExternalId`. Made from an org alone, by [`OrgId::external_id`] and
+/// [`crate::external_ids`], so that it is never another org's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalId(String);
 
@@ -171,6 +172,11 @@ impl AsRef<str> for ForgedId {
 const MOST_PLACES: usize = 18;
 
 impl ExternalId {
+    /// This id, `-` and more: the org's next one.
+    pub(crate) fn followed_by(&self, random: &str) -> Self {
+        Self(format!("{}-{random}", self.0))
+    }
+
     /// The wrong ids that a safe role refuses: a random one of the same shape, the case flipped where there are letters, and the id
     /// with one character put before it, behind it, between two of its own, or in the place of one: so that no pattern with `*` or
     /// `?` that accepts the id goes unnoticed. `entropy` is random bytes from the caller; the result is a pure function of it.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, connect, costs, explain, ingest, operator, org, pause, receipts, sample_bill, secrets, serve,
-    service_account, setup, token,
+    audit, check, checks, connect, costs, explain, external_id, ingest, operator, org, pause, receipts, sample_bill,
+    secrets, serve, service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -100,6 +100,9 @@ pub enum Command {
     Check(check::Args),
     /// Show what was proven of a connection, now or before.
     Checks(checks::Args),
+    /// Give an org a second external id, and see its roles go over to it.
+    #[command(subcommand)]
+    ExternalId(external_id::Command),
     /// Stop reading through a connection until it is resumed.
     Pause(pause::Args),
     /// Read through a paused connection again.

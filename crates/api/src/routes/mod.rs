@@ -7,6 +7,7 @@ mod checks;
 mod connect_body;
 mod cost_body;
 mod costs;
+mod external_ids;
 mod finops_bill_connects;
 mod health;
 mod list;
@@ -48,6 +49,7 @@ pub(crate) fn groups() -> Vec<Group> {
             vec![
                 finops_bill_connects::routes(),
                 checks::routes(),
+                external_ids::routes(),
                 receipts::routes(),
                 setup::routes(),
                 audit::routes(),

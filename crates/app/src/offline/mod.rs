@@ -5,6 +5,7 @@ mod folder;
 use std::path::PathBuf;
 
 use billing::checks::{Report, Subject, judge};
+use billing::external_ids::ExternalIds;
 use billing::iam::{Documents, LeastPrivilege};
 use time::OffsetDateTime;
 
@@ -31,13 +32,15 @@ pub async fn check_documents(
     documents: &Documents,
     copy: Option<PathBuf>,
 ) -> Result<OfflineReport, ConnectError> {
-    let candidate = candidate(request, None)?;
+    // What other ids the org was given is known to the service alone.
+    let ids = ExternalIds::first(request.org);
+    let candidate = candidate(request, None, &ids)?;
     if let Some(folder) = copy.as_ref().filter(|folder| !folder.is_dir()) {
         let message = format!("the copy of the bucket `{}` is not a folder", folder.display());
         return Err(ConnectError::App(AppError::Invalid(message)));
     }
     let account = FolderAccount::new(documents.operator.clone(), copy);
-    let evidence = gather(&account, &candidate, None).await?;
+    let evidence = gather(&account, &candidate, &ids, None).await?;
     let operator_arn = documents.operator.arn();
     let subject = Subject { candidate: &candidate, operator_arn, connected_at: None, now: OffsetDateTime::now_utc() };
     let report = documents.judge(judge(subject, &evidence), &candidate);

@@ -7,6 +7,7 @@ use billing::period::BillingPeriod;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::external_ids::{presented, write_presented};
 use super::reports::write_report;
 use super::secrets::{open_keys, write_keys};
 use super::{ReadRow, Store, StoreError, key, micros, query};
@@ -86,6 +87,7 @@ impl Store {
         report: &Report,
     ) -> Result<(), StoreError> {
         write_keys(connection, &self.keys, candidate).await?;
+        write_presented(connection, candidate).await?;
         write_report(connection, (candidate.org, &candidate.id()), report).await
     }
 
@@ -157,7 +159,7 @@ impl Store {
         let by_role = row.try_get::<Option<&str>, _>("role_arn")?.is_some();
         let access = if by_role {
             let (arn, session_name) = (row.text("role_arn")?, row.text("session_name")?);
-            Access::Role(RoleAccess { arn, session_name, external_id: org.external_id() })
+            Access::Role(RoleAccess { arn, session_name, external_id: presented(org, row)? })
         } else {
             let (access_key_id, secret_access_key) = open_keys(row, &self.keys, (org, &id))?;
             Access::User(UserAccess { access_key_id, secret_access_key, partition: row.text("user_partition")? })

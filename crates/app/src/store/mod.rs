@@ -5,6 +5,7 @@
 
 mod audit;
 mod connects;
+mod external_ids;
 mod imports;
 mod operators;
 mod orgs;
@@ -28,6 +29,7 @@ use time::OffsetDateTime;
 
 use crate::seal::{SealError, SecretKeys};
 
+pub use external_ids::{IdProof, Shown, StoredId};
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
 pub use operators::OperatorToken;
 pub use orgs::Org;

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod connect;
 pub mod costs;
 pub mod explain;
+pub mod external_id;
 pub mod ingest;
 pub mod operator;
 pub mod org;
@@ -39,6 +40,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Disconnect(args) => connect::disconnect(global, args).await,
         Command::Check(args) => check::run(global, args).await,
         Command::Checks(args) => checks::run(global, args).await,
+        Command::ExternalId(command) => external_id::run(global, command).await,
         Command::Pause(args) => pause::pause(global, args).await,
         Command::Resume(args) => pause::resume(global, args).await,
         Command::Ingest(args) => ingest::run(global, args).await,

@@ -245,8 +245,8 @@ fn rows(story: &Story) -> String {
                  store = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\n\
                  for table in ('bill_connects', 'reports', 'imports', 'manifests'):\n    \
                      print(table, store.execute(f'SELECT COUNT(*) FROM {table}').fetchone()[0], end=';')";
-    let store = story.server.install().data().join("billconnect.db");
-    let output = Command::new(python()).arg("-c").arg(count).arg(store).output().unwrap();
+    let file = story.server.install().data().join("billconnect.db");
+    let output = Command::new(python()).arg("-c").arg(count).arg(file).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

@@ -19,6 +19,7 @@ mod onboarding;
 mod operator;
 mod probes;
 mod rooms;
+mod rotation;
 mod secrets;
 mod setup;
 mod tenants;

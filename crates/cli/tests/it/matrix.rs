@@ -133,7 +133,9 @@ fn allowed(operation: &Value, template: &str) -> Vec<u16> {
         // The query may have to name something.
         vec![200, 400]
     } else {
-        vec![200, 201, 204, 404]
+        // What was made a moment ago may stand in the way of another.
+        let conflict = operation["responses"]["409"].is_object().then_some(409);
+        [200, 201, 204, 404].into_iter().chain(conflict).collect()
     }
 }
 
