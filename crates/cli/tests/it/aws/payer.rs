@@ -101,7 +101,7 @@ async fn a_role_that_holds_too_much_shows_it_and_nothing_else() {
         heads.iter().map(key).collect()
     };
     aws.list(candidate, &region, "bills/").await;
-    let (tries, listings) = (keys("x-id=ListBuckets"), keys("delimiter="));
-    assert_eq!((tries.len(), listings.len()), (2, 1));
-    assert!(!tries.contains(&listings[0]), "the session that tries too much reads bills");
+    let (attempts, listings) = (keys("x-id=ListBuckets"), keys("delimiter="));
+    assert_eq!((attempts.len(), listings.len()), (2, 1));
+    assert!(!attempts.contains(&listings[0]), "the session that tries too much reads bills");
 }

@@ -1,5 +1,6 @@
 //! Planted secrets, and a scan that finds them however they are written down.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// A secret, and what it is called when it is found.
@@ -15,7 +16,10 @@ impl Secret {
     pub fn new(what: impl Into<String>, value: &str) -> Self {
         assert!(value.len() >= 16, "too short to tell from chance");
         let bytes = value.as_bytes();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+            hex
+        });
         let percent: String = url::form_urlencoded::byte_serialize(bytes).collect();
         let mut forms = vec![("plain", value.to_owned()), ("hex", hex.clone()), ("hex", hex.to_uppercase())];
         forms.push(("percent-encoded", percent.to_lowercase()));
