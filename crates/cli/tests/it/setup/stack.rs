@@ -91,7 +91,9 @@ async fn a_stack_that_ends_with_the_request_is_connected_when_it_is_made() {
         stacks["StackSummaries"].as_array().unwrap().iter().all(|stack| stack["StackStatus"] == "DELETE_COMPLETE")
     })
     .await;
-    assert_eq!(story.bill_connects().await, connects);
+    // Its state may have changed: the role is gone, and a poll may have seen that.
+    let stayed = story.bill_connects().await;
+    assert_eq!((&stayed[0]["id"], stayed.as_array().unwrap().len()), (&connects[0]["id"], 1));
     let status = make(&story, &template, &[("AccessToken", &story.token), ("WaitSeconds", "0")]).await;
     assert_eq!(status, "CREATE_COMPLETE", "{}", reasons(&story));
     assert_eq!(story.bill_connects().await.as_array().unwrap().len(), 1);
