@@ -12,23 +12,26 @@ use crate::kit::server::Answer;
 use crate::kit::story::Story;
 
 /// An IAM user of `account` with the permissions that we ask for.
-async fn reader(story: &Story, account: &str) -> Credentials {
+pub async fn reader(story: &Story, account: &str) -> Credentials {
     let policy = policy::permission_policy(Partition::Aws, &story.world.candidate.bucket);
     Admin::of(account).user("bill-reader", &policy).await
 }
 
-fn keys(story: &Story, user: &Credentials) -> Value {
+/// The body that connects the customer's bill by this user.
+pub fn keys(story: &Story, user: &Credentials) -> Value {
     json!({
         "billAccountId": story.payer(), "bucketName": story.world.candidate.bucket, "bucketPath": "bills",
         "accessKey": user.access_key_id(), "secretAccessKey": user.secret_access_key(),
     })
 }
 
-fn base(story: &Story) -> String {
+/// Where the second generation has the org's bill connects.
+pub fn base(story: &Story) -> String {
     format!("/finops-onboarding/v1/orgs/{}/bill-connects/aws", story.org)
 }
 
-async fn connect_user(story: &Story, body: Value) -> Answer {
+/// Sends a body that connects by a user.
+pub async fn connect_user(story: &Story, body: Value) -> Answer {
     story.call(Method::POST, &format!("{}/iam-user", base(story)), Some(body)).await
 }
 

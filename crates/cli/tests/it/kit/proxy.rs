@@ -1,10 +1,11 @@
-//! A proxy before the emulator that breaks what passes through it, as told: cut bodies, stalls, refusals, silence.
+//! A proxy before the emulator that breaks what passes through it, as told: cut bodies, stalls, refusals, silence, delays.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::emulator;
 use super::story::wait;
@@ -16,6 +17,8 @@ pub enum Fault {
     Answer(&'static str),
     /// The connection closes without an answer.
     HangUp,
+    /// The request waits until [`Proxy::lift`], and passes then.
+    Hold,
     /// The connection closes after so many bytes of the answer's body.
     CutAfter(usize),
     /// The connection stays open after so many bytes of the answer's body, and nothing more comes.
@@ -48,6 +51,8 @@ struct State {
     answers: Vec<String>,
     /// How many requests met a fault that stands.
     met: usize,
+    /// Tells the requests that are held to go on.
+    lifted: watch::Sender<()>,
 }
 
 /// Whether a request, its head and body as text, is one that a fault meets.
@@ -84,9 +89,11 @@ impl Proxy {
         self.state.lock().expect("no panic holds it").met
     }
 
-    /// Ends all that stands in the way.
+    /// Ends all that stands in the way, and lets pass what is held.
     pub fn lift(&self) {
-        self.state.lock().expect("no panic holds it").standing.clear();
+        let mut state = self.state.lock().expect("no panic holds it");
+        state.standing.clear();
+        state.lifted.send_replace(());
     }
 
     /// Waits until a server behind this proxy has looked at the path `bills` several more times, in full at least once.
@@ -121,7 +128,7 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
     // What billconnect sends is small; it only ever reads much.
     let missing = content_length(&head).saturating_sub(body.len()) as u64;
     (&mut client).take(missing).read_to_end(&mut body).await?;
-    let fault = {
+    let (fault, mut lifted) = {
         let mut state = state.lock().expect("no panic holds it");
         state.seen.push(head.clone());
         let hit = state.planned.iter().position(|(needle, _)| head.contains(needle.as_str()));
@@ -129,13 +136,15 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
         let whole = head.clone() + &String::from_utf8_lossy(&body);
         let standing = state.standing.iter().find(|(meets, _)| meets(&whole)).map(|(_, fault)| *fault);
         state.met += usize::from(standing.is_some());
-        planned.or(standing)
+        (planned.or(standing), state.lifted.subscribe())
     };
     match fault {
         Some(Fault::Refuse(refused)) => return client.write_all(refused.answer(&head).as_bytes()).await,
         Some(Fault::Answer(json)) => return client.write_all(answer("200 OK", JSON, json).as_bytes()).await,
         Some(Fault::HangUp) => return Ok(()),
         Some(Fault::Silence) => hang(client).await,
+        // Where the proxy is gone, so is the test.
+        Some(Fault::Hold) => lifted.changed().await.map_err(std::io::Error::other)?,
         _ => {}
     }
     let upstream = emulator::url().trim_start_matches("http://");
