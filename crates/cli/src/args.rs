@@ -50,7 +50,8 @@ pub struct Global {
     /// How long AWS may take to begin an answer, a number with `s`, `m` or `h`; a call is tried three times.
     #[arg(long, global = true, env = "BILLCONNECT_AWS_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_timeout: Duration,
-    /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out.
+    /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out. What
+    /// AWS's SDK says below `info` is never logged, for it tells access key ids.
     #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// How log lines look.

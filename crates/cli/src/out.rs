@@ -5,7 +5,11 @@ use std::io::{IsTerminal, Write as _};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use serde::Serialize;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Args, Command, LogFormat};
 
@@ -46,8 +50,14 @@ pub fn start_log(args: &Args) {
         EnvFilter::new(usual)
     });
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let discreet = filter_fn(is_discreet);
     match args.global.log_format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).finish().with(discreet).init(),
+        LogFormat::Json => log.json().finish().with(discreet).init(),
     }
+}
+
+/// Whether this can be logged, whoever asks for it: below `info`, AWS's SDK tells the access key ids that it signs with.
+fn is_discreet(about: &Metadata<'_>) -> bool {
+    *about.level() <= Level::INFO || !about.target().starts_with("aws_")
 }

@@ -1,6 +1,9 @@
 //! Secrets are planted wherever one can be, everything that can go wrong with them is made to go wrong, and then everything
 //! that the server wrote or said is searched for them.
 
+use aws::Credentials;
+use billing::policy;
+use billing::role::Partition;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -9,8 +12,8 @@ use crate::kit::contract::Contract;
 use crate::kit::proxy::Proxy;
 use crate::kit::secret::{Secret, found, found_below};
 use crate::kit::server::{Install, Server};
-use crate::kit::story::Story;
-use crate::kit::world;
+use crate::kit::story::{Story, wait};
+use crate::kit::world::{self, World};
 
 /// A server that logs all that it can, the secrets that it was told, and all that it answered.
 struct Watch {
@@ -27,7 +30,7 @@ struct Watch {
 impl Watch {
     async fn new() -> Self {
         let proxy = Proxy::start().await;
-        let install = Install::at(&proxy.url).await.with("BILLCONNECT_LOG", "trace");
+        let install = Install::at(&proxy.url).await.with("BILLCONNECT_LOG", "trace").patient();
         let story = Story::on(Server::over(install)).await;
         let refresh = story.server.install().refresh_token(story.org, "admin");
         let operator = story.server.install().operator_token();
@@ -65,6 +68,44 @@ impl Watch {
         assert_eq!(answer.status, 200);
         let granted: Value = serde_json::from_str(&answer.text).unwrap();
         self.secrets.push(Secret::new("another access token", granted["access_token"].as_str().unwrap()));
+    }
+
+    /// An IAM user's keys: refused, connected, read with, changed for the user's next ones, and proven once more.
+    async fn by_a_user(&mut self) {
+        let world = World::of(self.story.org, "us-east-1").await;
+        let (bucket, payer) = (&world.candidate.bucket, world.candidate.account.as_ref());
+        let may_read = policy::permission_policy(Partition::Aws, bucket);
+        let nothing_else = json!({ "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" });
+        let nothing_else = json!({ "Version": "2012-10-17", "Statement": [nothing_else] });
+        let stranger = world.payer.user("stranger", &nothing_else).await;
+        let user = world.payer.user("bill-reader", &may_read).await;
+        let next = world.payer.user("next-reader", &may_read).await;
+        for (whose, keys) in [("the stranger", &stranger), ("the user", &user), ("the next user", &next)] {
+            self.secrets.push(Secret::new(format!("{whose}'s access key id"), keys.access_key_id()));
+            self.secrets.push(Secret::new(format!("{whose}'s secret key"), keys.secret_access_key()));
+        }
+        let body = |keys: &Credentials| {
+            json!({
+                "billAccountId": payer, "bucketName": bucket, "bucketPath": "bills",
+                "accessKey": keys.access_key_id(), "secretAccessKey": keys.secret_access_key(),
+            })
+        };
+        Delivery::good(payer).put(&world).await;
+        let made = format!("/finops-onboarding/v1/orgs/{}/bill-connects/aws/iam-user", self.story.org);
+        assert_eq!(self.send((Method::POST, &made), &body(&stranger)).await, 422);
+        let mut crossed = body(&user);
+        crossed["secretAccessKey"] = json!(stranger.secret_access_key());
+        assert_eq!(self.send((Method::POST, &made), &crossed).await, 422);
+        assert_eq!(self.send((Method::POST, &made), &body(&user)).await, 201);
+        let history = format!("/api/status/orgs/{}/bill_id/aws-{payer}/import-history", self.story.org);
+        let story = &self.story;
+        wait("the user's bill", async || story.get(&history).await[0]["status"] == "completed").await;
+        assert_eq!(self.send((Method::PATCH, &format!("{made}/aws-{payer}")), &body(&next)).await, 204);
+        assert_eq!(self.send((Method::PATCH, &format!("{made}/aws-{payer}")), &body(&stranger)).await, 422);
+        for path in ["bill-connects", "bill-connects/validations", &format!("bill-connects/aws/aws-{payer}")] {
+            let path = format!("/finops-onboarding/v1/orgs/{}/{path}", self.story.org);
+            assert_eq!(self.send((Method::GET, &path), &Value::Null).await, 200, "{path}");
+        }
     }
 
     /// Every secret in every field of every body, and in the path and the query.
@@ -133,6 +174,7 @@ async fn no_secret_is_written_or_said() {
     watch.story.completed(1).await;
     let validate = format!("/finops-onboarding/v1/orgs/{}/bill-connects/validations", watch.story.org);
     assert_eq!(watch.send((Method::GET, &validate), &Value::Null).await, 200);
+    watch.by_a_user().await;
     watch.misplace_everything().await;
     for token in ["wrong", &watch.refresh.clone(), &watch.refresh.to_uppercase()] {
         let answer = watch.story.server.raw(Method::GET, &connect, Some(token), Vec::new()).await;
