@@ -7,7 +7,7 @@ use super::excess::{Excess, score};
 use super::permission::{Permissions, Place};
 use super::principal::Asker;
 use super::trust::{Trust, TrustFindings};
-use crate::checks::{CheckResult, Report, Severity, Verdict, remedy};
+use crate::checks::{Check, CheckResult, Report, Severity, Verdict, remedy};
 use crate::connection::{Candidate, RoleAccess};
 use crate::policy;
 
@@ -47,14 +47,17 @@ impl Documents {
             trust.judge(&role.external_id)
         });
         for line in &mut report.checks {
-            let decided = match line.check.spec().name {
-                "role-arn-well-formed" | "role-account-is-payer" if !self.names_role => Some(skip(line, NO_ROLE)),
-                "role-assumable" | "external-id-required" | "external-id-exact" => Some(match &trust {
+            let decided = match line.check {
+                Check::RoleArnWellFormed | Check::RoleAccountIsPayer if !self.names_role => Some(skip(line, NO_ROLE)),
+                Check::RoleAssumable | Check::ExternalIdRequired | Check::ExternalIdExact => Some(match &trust {
                     Some(findings) => self.about_trust(line, findings, role),
                     None => skip(line, NO_TRUST),
                 }),
-                "bucket-exists" | "bucket-owner-expected" | "bucket-decryptable" => Some(skip(line, ONLY_AWS)),
-                name => self.about_permissions(name, line, candidate),
+                Check::BucketExists | Check::BucketOwnerExpected | Check::BucketDecryptable => {
+                    Some(skip(line, ONLY_AWS))
+                }
+                Check::NoExcessPermission => Some(self.about_excess(line, candidate)),
+                check => action_of(check).map(|action| self.about_permission(action, line, candidate)),
             };
             *line = decided.unwrap_or_else(|| line.clone());
         }
@@ -68,9 +71,9 @@ impl Documents {
     }
 
     fn about_trust(&self, line: &CheckResult, findings: &TrustFindings, role: &RoleAccess) -> CheckResult {
-        let (verdict, mut found) = match line.check.spec().name {
-            "role-assumable" => wanted(&findings.right, "with the org's external id"),
-            "external-id-required" => unwanted(&findings.absent, "without an external id"),
+        let (verdict, mut found) = match line.check {
+            Check::RoleAssumable => wanted(&findings.right, "with the org's external id"),
+            Check::ExternalIdRequired => unwanted(&findings.absent, "without an external id"),
             _ => match &findings.other {
                 OtherId::Refused => (Verdict::Passed, "no other external id is accepted".to_owned()),
                 OtherId::Accepted { id, why } => {
@@ -79,20 +82,18 @@ impl Documents {
                 OtherId::Undecided(why) => (Verdict::Unknown, format!("not decided by the document: {why}")),
             },
         };
-        if line.check.spec().name == "role-assumable" && !findings.notes.is_empty() {
+        if line.check == Check::RoleAssumable && !findings.notes.is_empty() {
             found = format!("{found}. To know: {}", findings.notes.join("; "));
         }
         let remedy = if verdict == Verdict::Passed { String::new() } else { remedy::trust(role, self.operator.arn()) };
         CheckResult { verdict, found, remedy, ..bare(line) }
     }
 
-    /// What the permission policy decides of a claim; `None` for a claim that is not about permissions.
-    fn about_permissions(&self, name: &str, line: &CheckResult, candidate: &Candidate) -> Option<CheckResult> {
-        let action = action_of(name)?;
-        let Some(document) = &self.policy else { return Some(skip(line, NO_POLICY)) };
+    /// What the permission policy decides of a claim that needs `action`.
+    fn about_permission(&self, action: &str, line: &CheckResult, candidate: &Candidate) -> CheckResult {
+        let Some(document) = &self.policy else { return skip(line, NO_POLICY) };
         let permissions = permissions(document, candidate);
         let (decision, resource) = match action {
-            "" => return Some(self.about_excess(line, candidate)),
             "s3:GetBucketLocation" => (permissions.may_locate(), permissions.place.bucket_arn()),
             "s3:ListBucket" => (permissions.may_list_all(), permissions.place.bucket_arn()),
             "s3:GetObject" => (permissions.may_read_all(), permissions.place.objects_arn()),
@@ -101,7 +102,7 @@ impl Documents {
         let (verdict, found) = wanted(&decision, &format!("`{action}` on `{resource}`"));
         let remedy = if verdict == Verdict::Passed { None } else { remedy::permission(candidate, action) };
         let (action, resource) = (Some(action.to_owned()), Some(resource));
-        Some(CheckResult { verdict, found, remedy: remedy.unwrap_or_default(), action, resource, ..bare(line) })
+        CheckResult { verdict, found, remedy: remedy.unwrap_or_default(), action, resource, ..bare(line) }
     }
 
     fn about_excess(&self, line: &CheckResult, candidate: &Candidate) -> CheckResult {
@@ -137,16 +138,15 @@ pub fn holds(report: &Report) -> bool {
     !report.checks.iter().any(|line| against(&line))
 }
 
-/// The action that a claim is about; empty for the one about everything else.
-fn action_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "bucket-region-known" => "s3:GetBucketLocation",
-        "bucket-listable" => "s3:ListBucket",
-        "bucket-readable" => "s3:GetObject",
-        "organization-described" => "organizations:DescribeOrganization",
-        "accounts-listed" => "organizations:ListAccounts",
-        "reservations-readable" => "ce:GetReservationUtilization",
-        "no-excess-permission" => "",
+/// The action that a claim needs; `None` for a claim that is not about one permission.
+fn action_of(check: Check) -> Option<&'static str> {
+    Some(match check {
+        Check::BucketRegionKnown => "s3:GetBucketLocation",
+        Check::BucketListable => "s3:ListBucket",
+        Check::BucketReadable => "s3:GetObject",
+        Check::OrganizationDescribed => "organizations:DescribeOrganization",
+        Check::AccountsListed => "organizations:ListAccounts",
+        Check::ReservationsReadable => "ce:GetReservationUtilization",
         _ => return None,
     })
 }
@@ -226,8 +226,8 @@ mod tests {
         documents.judge(refuse_malformed_role(&error, datetime!(2026-09-02 0:00 UTC)), &candidate())
     }
 
-    fn verdict(report: &Report, name: &str) -> Verdict {
-        report.checks.iter().find(|line| line.check.spec().name == name).unwrap().verdict
+    fn verdict(report: &Report, check: Check) -> Verdict {
+        report.checks.iter().find(|line| line.check == check).unwrap().verdict
     }
 
     fn published() -> Value {
@@ -239,13 +239,21 @@ mod tests {
         let trust = policy::trust_policy(OPERATOR, &"123456".parse::<OrgId>().unwrap().external_id());
         let report = judged(Some(&trust["Statement"]), Some(&published()));
         assert!(holds(&report), "{report:#?}");
-        for name in
-            ["role-assumable", "external-id-required", "external-id-exact", "bucket-listable", "bucket-readable"]
-        {
-            assert_eq!(verdict(&report, name), Verdict::Passed, "{name}");
+        for check in [
+            Check::RoleAssumable,
+            Check::ExternalIdRequired,
+            Check::ExternalIdExact,
+            Check::BucketListable,
+            Check::BucketReadable,
+            Check::OrganizationDescribed,
+            Check::AccountsListed,
+            Check::ReservationsReadable,
+            Check::NoExcessPermission,
+        ] {
+            assert_eq!(verdict(&report, check), Verdict::Passed, "{check}");
         }
-        for name in ["bucket-exists", "bucket-owner-expected", "role-arn-well-formed"] {
-            assert_eq!(verdict(&report, name), Verdict::Skipped, "{name}");
+        for check in [Check::BucketExists, Check::BucketOwnerExpected, Check::RoleArnWellFormed] {
+            assert_eq!(verdict(&report, check), Verdict::Skipped, "{check}");
         }
         assert!(report.checks.iter().all(|line| !line.found.is_empty()), "each says what was found, or why not");
     }
@@ -255,7 +263,7 @@ mod tests {
         let loose = allow(&json!({ "StringLike": { "sts:ExternalId": "123456*" } }));
         let report = judged(Some(&loose), None);
         let line = report.checks.iter().find(|line| line.verdict == Verdict::Failed).unwrap();
-        assert_eq!(line.check.spec().name, "external-id-exact");
+        assert_eq!(line.check, Check::ExternalIdExact);
         assert!(line.found.contains("`1234560`") && line.found.contains("StringLike"), "{}", line.found);
         assert!(line.remedy.contains("\"sts:ExternalId\": \"123456\""), "{}", line.remedy);
         assert!(!holds(&report));
@@ -263,8 +271,30 @@ mod tests {
         let mut less = published();
         less.as_array_mut().unwrap().remove(1);
         let report = judged(None, Some(&less));
-        assert_eq!(verdict(&report, "bucket-readable"), Verdict::Failed);
-        assert_eq!(verdict(&report, "role-assumable"), Verdict::Skipped);
+        assert_eq!(verdict(&report, Check::BucketReadable), Verdict::Failed);
+        assert_eq!(verdict(&report, Check::RoleAssumable), Verdict::Skipped);
+    }
+
+    #[test]
+    fn a_policy_for_the_bucket_alone_holds_and_names_the_optional_claims_that_it_leaves_out() {
+        let mut bucket_alone = published();
+        bucket_alone.as_array_mut().unwrap().truncate(2);
+        bucket_alone[1]["Action"] = json!(["s3:GetObject", "s3:PutObject"]);
+        let report = judged(None, Some(&bucket_alone));
+        assert!(holds(&report), "{report:#?}");
+        for (check, remedy) in [
+            (Check::OrganizationDescribed, "organizations:Describe*"),
+            (Check::AccountsListed, "organizations:List*"),
+            (Check::ReservationsReadable, "ce:GetReservationUtilization"),
+            (Check::NoExcessPermission, "s3:prefix"),
+        ] {
+            let line = report.checks.iter().find(|line| line.check == check).unwrap();
+            assert_eq!((line.verdict, line.severity), (Verdict::Failed, Severity::Optional), "{line:#?}");
+            assert!(line.remedy.contains(remedy), "{}", line.remedy);
+        }
+        let without = judged(None, None);
+        assert_eq!(verdict(&without, Check::NoExcessPermission), Verdict::Skipped);
+        assert_eq!(verdict(&without, Check::AccountsListed), Verdict::Skipped);
     }
 
     #[test]
@@ -272,7 +302,8 @@ mod tests {
         let candidate = candidate();
         let tight = policy::tightened_policy(Partition::Aws, &candidate.bucket, &candidate.path);
         let report = judged(None, Some(&tight["Statement"]));
-        for line in report.checks.iter().filter(|line| action_of(line.check.spec().name).is_some()) {
+        let decided = |check| action_of(check).is_some() || check == Check::NoExcessPermission;
+        for line in report.checks.iter().filter(|line| decided(line.check)) {
             assert_eq!(line.verdict, Verdict::Passed, "{line:#?}");
         }
         let document = document(PolicyKind::Permission, &tight["Statement"]);
@@ -284,8 +315,8 @@ mod tests {
         let id = json!({ "sts:ExternalId": "123456" });
         let here = allow(&json!({ "StringEquals": id, "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } }));
         let report = judged(Some(&here), Some(&published()));
-        assert_eq!(verdict(&report, "role-assumable"), Verdict::Unknown);
-        assert_eq!(verdict(&report, "external-id-required"), Verdict::Passed);
+        assert_eq!(verdict(&report, Check::RoleAssumable), Verdict::Unknown);
+        assert_eq!(verdict(&report, Check::ExternalIdRequired), Verdict::Passed);
         assert!(!holds(&report));
     }
 }
