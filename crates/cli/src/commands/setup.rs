@@ -43,8 +43,9 @@ pub struct Args {
     /// Grant no more than the path and the actions that are called.
     #[arg(long)]
     tightened: bool,
-    /// Also make the bucket, its policy and what AWS is to deliver: `cur` the legacy report, `cur2` a CUR 2.0 export, `focus` a
-    /// FOCUS 1.2 export. Only `cur` is read today.
+    /// Also make the bucket, its policy and what AWS is to deliver: `focus` a FOCUS 1.2 export (the best that is read),
+    /// `cur2` a CUR 2.0 export (the next best), `cur` the legacy report. AWS makes these in us-east-1: make a stack with one there,
+    /// and give the Terraform module a provider of that region.
     #[arg(long, default_value = "none", value_parser = PossibleValuesParser::new(Delivery::ALL.map(|(name, _)| name)))]
     with: String,
     /// The name of the role to make; `billing-reader` if left out.
@@ -80,7 +81,7 @@ const EXAMPLES: &str = "\
 Examples:
   billconnect setup aws --org 123456789 --bucket acme-bills --path cur --host https://bills.example.com
   billconnect setup aws --org 123456789 --bucket acme-bills --format policy-tightened --path cur > policy.json
-  billconnect setup aws --org 123456789 --bucket acme-bills --path cur --account 123456789012 --with cur --format cli | sh
+  billconnect setup aws --org 123456789 --bucket acme-bills --path cur --account 123456789012 --with focus --format cli | sh
   billconnect setup aws --org 123456789 --bucket acme-bills --path cur --connect --format cloudformation > billconnect.json
   billconnect setup aws --org 123456789 --bucket acme-bills --path cur --format quick-create --template-url https://…
   billconnect setup aws --org 123456789 --bucket acme-bills --path cur --format terraform --out billconnect-module";
