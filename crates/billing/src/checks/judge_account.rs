@@ -7,6 +7,8 @@ use crate::checks::judge_bucket::missing;
 use crate::checks::remedy;
 use crate::checks::report::CheckResult;
 use crate::checks::spec::Check;
+use crate::connection::{AccessKind, Candidate};
+use crate::iam::{reach_of, score};
 use crate::probe::{Evidence, Probe, Refusal, RefusalKind, Reservations};
 
 /// How long an answer of Cost Explorer counts: AWS charges the customer for each.
@@ -113,20 +115,37 @@ pub(super) fn no_excess_permission(subject: Subject<'_>, evidence: &Evidence) ->
         Probe::Refused(refusal) => return undecided(check, refusal),
         Probe::NotAsked(why) => return CheckResult::skipped(check, *why),
     };
-    let named = |granted: bool| -> Vec<String> {
+    let actions = |granted: bool| -> Vec<&'static str> {
         let these = tried.iter().filter(|(_, probe)| probe.granted().is_some() == granted);
-        these.map(|(read, _)| format!("`{}`", read.action())).collect()
+        these.map(|(read, _)| read.action()).collect()
     };
-    let held = named(true);
+    let named = |actions: &[&str]| actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ");
+    let held = actions(true);
     if !held.is_empty() {
-        let found = format!("the role also holds {}, which nobody asked for", held.join(", "));
+        // Only reads are tried, so what is held may reach further than what was seen.
+        let score = score(held.iter().map(|action| reach_of(action)));
+        let found = format!(
+            "the {} also holds {}, which nobody asked for; least privilege: at most {score} of 100",
+            holder(subject.candidate),
+            named(&held)
+        );
         return CheckResult::failed(check, found, remedy::tighten(subject.candidate, evidence));
     }
     // Another region or no answer says nothing of the permission.
     let unclear = |refusal: &&Refusal| !refusal.kind.is_denial() && refusal.kind != RefusalKind::NotFound;
     match tried.iter().filter_map(|(_, probe)| probe.refusal()).find(unclear) {
         Some(refusal) => undecided(check, refusal),
-        None => CheckResult::passed(check, format!("AWS denies {}", named(false).join(", "))),
+        None => {
+            CheckResult::passed(check, format!("AWS denies {}; least privilege: 100 of 100", named(&actions(false))))
+        }
+    }
+}
+
+/// Who holds the permissions, for people.
+fn holder(candidate: &Candidate) -> &'static str {
+    match candidate.access.kind() {
+        AccessKind::Role => "role",
+        AccessKind::User => "user",
     }
 }
 
@@ -237,7 +256,14 @@ mod tests {
             "{}",
             held.found
         );
-        assert!(held.remedy.contains("BillingObjects"), "the published policy is the remedy: {}", held.remedy);
+        assert!(held.found.ends_with("least privilege: at most 90 of 100"), "{}", held.found);
+        let Candidate { bucket, path, .. } = candidate();
+        let tightened = crate::policy::tightened_policy(crate::role::Partition::Aws, &bucket, &path);
+        assert!(
+            held.remedy.ends_with(&format!("{tightened:#}")),
+            "the tightened policy is the remedy: {}",
+            held.remedy
+        );
         let silent = tried([denied("s3:ListAllMyBuckets"), refusal("s3:GetBucketPolicy", RefusalKind::Unavailable)]);
         assert_eq!(silent.verdict, Verdict::Unknown, "silence is no denial");
     }

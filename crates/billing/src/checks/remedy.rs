@@ -166,9 +166,9 @@ fn statement_json(candidate: &Candidate, statement: &policy::Statement) -> Value
     policy::statement_json(statement, candidate.partition(), &candidate.bucket)
 }
 
-/// How a role or user that holds too much gets no more than the published permissions.
+/// How a role or user that holds too much gets no more than what is needed for this path.
 pub(super) fn tighten(candidate: &Candidate, evidence: &Evidence) -> String {
-    let policy = policy::permission_policy(candidate.partition(), &candidate.bucket);
+    let policy = policy::tightened_policy(candidate.partition(), &candidate.bucket, &candidate.path);
     let Holder { kind, name, .. } = Holder::of(candidate, evidence.keys.granted());
     format!(
         "detach what else the {kind} `{name}` has (`aws iam list-attached-{kind}-policies --{kind}-name {name}`, \
