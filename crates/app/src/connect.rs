@@ -75,8 +75,15 @@ impl App {
     }
 
     /// Judges what a customer would send, and stores nothing. Where the account is connected already, it is judged as a change
-    /// of that connection would be.
-    pub async fn dry_run(&self, request: &ConnectRequest) -> Result<Report, ConnectError> {
+    /// of that connection would be. The audit log says that it was asked.
+    pub async fn dry_run(&self, actor: &Actor, request: &ConnectRequest) -> Result<Report, ConnectError> {
+        let ran = self.try_dry(request).await;
+        let subject = Subject::of(request.org, quotable(request.account.as_deref().unwrap_or_default()));
+        self.audit(actor, Act::ConnectDryRun, subject, dry_outcome(&ran)).await.map_err(AppError::from)?;
+        ran
+    }
+
+    async fn try_dry(&self, request: &ConnectRequest) -> Result<Report, ConnectError> {
         match self.asked_for(request, None).await {
             Ok(candidate) => {
                 let stored = self.store.connect(candidate.org, &candidate.id()).await.map_err(AppError::from)?;
@@ -101,9 +108,6 @@ impl App {
 
 /// What came of connecting, or of changing a connection, as the audit log says it: claims and fields by name, no values.
 pub(crate) fn outcome<T>(made: &Result<T, ConnectError>) -> Outcome {
-    let claims = |report: &Report| {
-        report.problems().iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect::<Vec<_>>()
-    };
     match made {
         Ok(_) => Outcome::Done,
         Err(ConnectError::Invalid(fields)) => {
@@ -114,8 +118,35 @@ pub(crate) fn outcome<T>(made: &Result<T, ConnectError>) -> Outcome {
         Err(ConnectError::OtherWay { .. }) => Outcome::Refused("connected the other way".to_owned()),
         Err(ConnectError::App(AppError::NotFound(_))) => Outcome::Refused("there is none".to_owned()),
         Err(ConnectError::App(AppError::Overtaken(_))) => Outcome::Refused("changed meanwhile".to_owned()),
-        Err(ConnectError::Refused(report)) => Outcome::Refused(format!("failed: {}", claims(report).join(", "))),
-        Err(ConnectError::Undecided(report)) => Outcome::Failed(format!("unknown: {}", claims(report).join(", "))),
+        Err(ConnectError::Refused(report)) => refused(report),
+        Err(ConnectError::Undecided(report)) => undecided(report),
         Err(ConnectError::App(_)) => Outcome::Failed("a fault on our side".to_owned()),
     }
+}
+
+/// What came of a dry run, as the audit log says it.
+fn dry_outcome(ran: &Result<Report, ConnectError>) -> Outcome {
+    match ran {
+        Ok(report) => match report.state() {
+            State::Verified | State::Waiting => Outcome::Done,
+            State::Refused => refused(report),
+            State::Undecided => undecided(report),
+        },
+        error => outcome(error),
+    }
+}
+
+fn refused(report: &Report) -> Outcome {
+    Outcome::Refused(format!("failed: {}", claims(report)))
+}
+
+fn undecided(report: &Report) -> Outcome {
+    Outcome::Failed(format!("unknown: {}", claims(report)))
+}
+
+/// The names of the claims that don't hold.
+fn claims(report: &Report) -> String {
+    let problems = report.problems();
+    let names: Vec<&str> = problems.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    names.join(", ")
 }

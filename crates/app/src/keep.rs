@@ -79,7 +79,9 @@ impl App {
 
     /// Proves one connection of the org anew.
     pub async fn validation(&self, org: OrgId, id: &BillConnectId) -> Result<Validation, AppError> {
-        self.prove(self.bill_connect(org, id).await?).await
+        let connect = self.bill_connect(org, id).await?;
+        let _place = self.place_to_check(org).await?;
+        self.prove(connect).await
     }
 
     /// The org's connections and where each stands, oldest first.

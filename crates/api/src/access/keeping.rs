@@ -35,9 +35,9 @@ impl Viewer {
 }
 
 impl Admin {
-    /// Judges what connecting would prove; nothing is stored.
+    /// Judges what connecting would prove; nothing but its audit entry is stored.
     pub(crate) async fn check(&self, body: ConnectBody) -> Result<Report, ConnectError> {
-        self.0.app.dry_run(&self.request(body)).await
+        self.0.app.dry_run(&self.0.actor, &self.request(body)).await
     }
 
     /// Gives the org a second external id, and says how things stand with it.

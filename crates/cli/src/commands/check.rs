@@ -10,7 +10,7 @@ use super::check_offline;
 use crate::args::Global;
 use crate::{out, world};
 
-/// Without `--connect`, nothing is stored: a dry run of what the connect request would prove.
+/// Without `--connect`, nothing but an audit entry is stored: a dry run of what the connect request would prove.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  billconnect check --org 123456789 --account 123456789012 --bucket acme-bills --path cur \\\n    --role-arn arn:aws:iam::123456789012:role/billing\n  billconnect check --org 123456789 --connect aws-123456789012\n  billconnect check --org 123456789 --account 123456789012 --bucket acme-bills --path cur \\\n    --operator-principal arn:aws:iam::999999999999:user/billconnect --policy policy.json --trust trust.json\n\nWith --policy, --trust or --bucket-copy nothing is asked of AWS and no data folder is needed: the files are judged, and what only AWS can\ntell is skipped.\n\nExit status 0 where every required claim holds, 1 where one does not or could not be proven (offline: where a file does not decide it)."
@@ -49,7 +49,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     world::require_org(&app, args.org).await?;
     let report = match &args.connect {
         Some(id) => app.validation(args.org, id).await?.report,
-        None => app.dry_run(&request(&args)).await.map_err(named)?,
+        None => app.dry_run(&world::whoever_calls(), &request(&args)).await.map_err(named)?,
     };
     if args.json {
         out::json(&report)?;

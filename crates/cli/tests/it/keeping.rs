@@ -300,4 +300,13 @@ async fn a_dry_run_says_all_and_stores_nothing() {
     assert_eq!(again["valid"], true, "what is connected already is judged as a change of it: {again:#}");
     assert_eq!(rows(&story), connected);
     assert_eq!(checks(&story).await["runs"], 1);
+
+    let org = candidate.org.to_string();
+    let log = story.server.install().json(&["audit", "show", "--org", &org, "--json"]);
+    let entries = log.as_array().unwrap();
+    let dry = entries.iter().rev().filter(|entry| entry["act"] == "bill-connect.dry-run");
+    let told: Vec<_> = dry.map(|entry| (entry["outcome"].as_str().unwrap(), entry["note"].clone())).collect();
+    let outcomes: Vec<_> = told.iter().map(|(outcome, _)| *outcome).collect();
+    assert_eq!(outcomes, ["done", "refused", "failed", "refused", "refused", "done"], "{log:#}");
+    assert_eq!(told[1].1, "failed: bucket-readable", "{log:#}");
 }
