@@ -306,7 +306,7 @@ impl Mapping {
 }
 
 impl Object {
-    /// The object that gathers this source column (which no rule [`reads`]), and the key it has there.
+    /// The object that gathers this source column (which no rule reads), and the key it has there.
     pub fn of(column: &str) -> (Object, &str) {
         match column.split_once('/') {
             Some(("product", key)) => (Object::Product, key),

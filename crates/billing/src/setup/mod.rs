@@ -1,6 +1,6 @@
 //! Setup: what a customer's administrator applies to grant access, in every form that they may want it.
 //!
-//! Each form is made from the one model of [`crate::policy`] and [`report`]: nothing here states a policy of its own. What a
+//! Each form is made from the one model of [`crate::policy`] and `report`: nothing here states a policy of its own. What a
 //! template leaves open stands in the model's texts as `${Name}`, in the template's own spelling.
 
 mod cli_script;
