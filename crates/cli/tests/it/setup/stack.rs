@@ -9,12 +9,16 @@ use crate::kit::bill::Delivery;
 use crate::kit::story::{Story, wait};
 use crate::kit::tools::aws;
 
-const STACK: &str = "billconnect";
+/// The stack's name. One for each account: the emulator's functions of stacks with one name get into each other's way.
+fn stack_name(story: &Story) -> String {
+    format!("billconnect-{}", story.payer())
+}
 
 /// Makes the stack, waits until it is made or failed, and gives its status.
 async fn make(story: &Story, template: &Path, parameters: &[(&str, &str)]) -> String {
     let body = format!("file://{}", template.display());
-    let mut create = vec!["cloudformation", "create-stack", "--stack-name", STACK, "--template-body", &body];
+    let name = stack_name(story);
+    let mut create = vec!["cloudformation", "create-stack", "--stack-name", &name, "--template-body", &body];
     create.extend(["--capabilities", "CAPABILITY_NAMED_IAM"]);
     let given: Vec<String> =
         parameters.iter().map(|(name, value)| format!("ParameterKey={name},ParameterValue={value}")).collect();
@@ -29,7 +33,7 @@ async fn make(story: &Story, template: &Path, parameters: &[(&str, &str)]) -> St
 /// The stack's status once nothing is in progress.
 async fn settled(story: &Story) -> String {
     let status = || {
-        let stacks = aws(story.payer(), &["cloudformation", "describe-stacks", "--stack-name", STACK]);
+        let stacks = aws(story.payer(), &["cloudformation", "describe-stacks", "--stack-name", &stack_name(story)]);
         stacks["Stacks"][0]["StackStatus"].as_str().unwrap().to_owned()
     };
     wait("the stack to settle", async || !status().ends_with("IN_PROGRESS")).await;
@@ -38,7 +42,7 @@ async fn settled(story: &Story) -> String {
 
 /// Why the stack's resources failed.
 fn reasons(story: &Story) -> String {
-    let events = aws(story.payer(), &["cloudformation", "describe-stack-events", "--stack-name", STACK]);
+    let events = aws(story.payer(), &["cloudformation", "describe-stack-events", "--stack-name", &stack_name(story)]);
     let events = events["StackEvents"].as_array().unwrap().iter();
     events.filter_map(|event| event["ResourceStatusReason"].as_str()).collect::<Vec<_>>().join("\n")
 }
@@ -60,7 +64,7 @@ async fn a_stack_of_the_role_connects() {
             "{}",
             reasons(&story)
         );
-        let stacks = aws(story.payer(), &["cloudformation", "describe-stacks", "--stack-name", STACK]);
+        let stacks = aws(story.payer(), &["cloudformation", "describe-stacks", "--stack-name", &stack_name(&story)]);
         let outputs = stacks["Stacks"][0]["Outputs"].as_array().unwrap();
         let output = |name: &str| {
             let found = outputs.iter().find(|output| output["OutputKey"] == name);
@@ -85,7 +89,7 @@ async fn a_stack_that_ends_with_the_request_is_connected_when_it_is_made() {
     story.completed(1).await;
 
     // The bills that were read stay when the stack goes, and the same stack can be made again.
-    aws(story.payer(), &["cloudformation", "delete-stack", "--stack-name", STACK]);
+    aws(story.payer(), &["cloudformation", "delete-stack", "--stack-name", &stack_name(&story)]);
     wait("the stack to go", async || {
         let stacks = aws(story.payer(), &["cloudformation", "list-stacks"]);
         stacks["StackSummaries"].as_array().unwrap().iter().all(|stack| stack["StackStatus"] == "DELETE_COMPLETE")
@@ -123,7 +127,7 @@ async fn a_stack_with_a_token_that_is_not_valid_fails_and_tells_the_token_to_nob
         make(&story, &written.file("billconnect.json"), &[("AccessToken", planted), ("WaitSeconds", "0")]).await;
     assert!(status.starts_with("ROLLBACK"), "{status}");
     for told in ["describe-stacks", "describe-stack-events"] {
-        let text = aws(story.payer(), &["cloudformation", told, "--stack-name", STACK]).to_string();
+        let text = aws(story.payer(), &["cloudformation", told, "--stack-name", &stack_name(&story)]).to_string();
         assert!(!text.contains(planted), "{told}: {text}");
     }
     assert!(reasons(&story).contains("token"), "{}", reasons(&story));
