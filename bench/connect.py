@@ -52,8 +52,16 @@ class FarAway:
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._give_up(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
+
+    async def _give_up(self) -> None:
+        """Ends what is still on its way: connections that were opened ahead of need."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _pass(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         """One request a connection: the end of the answer is then the end of the stream."""
