@@ -16,7 +16,6 @@ use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
 use crate::check_view::{CheckView, check_names, report_states, verdicts};
-use crate::convert::connect_error;
 use crate::error::ApiError;
 use crate::route::{Needs, Route};
 
@@ -182,9 +181,7 @@ async fn dry_run_user(admin: Admin, body: JsonObject) -> Result<Json<DryRunView>
 }
 
 async fn dry_run(admin: &Admin, kind: Kind, body: &JsonObject) -> Result<Json<DryRunView>, ApiError> {
-    let report = admin.check(NAMES.read(kind, body)?).await;
-    let report = report.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
-    Ok(Json(report.into()))
+    Ok(Json(NAMES.check(admin, kind, body).await?.into()))
 }
 
 /// `POST /bill-connects/aws/{id}/pause`

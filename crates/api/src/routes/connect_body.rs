@@ -6,8 +6,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use app::request::{AccessRequest, Field};
+use app::keep::Connection;
+use app::request::{AccessRequest, ConnectError, Field};
+use axum::http::StatusCode;
 use billing::bucket::{BucketName, BucketPath};
+use billing::checks::Report;
 use billing::connection::AccessKind;
 use billing::keys::{AccessKeyId, SecretAccessKey};
 use billing::names::{AccountId, SessionName};
@@ -15,9 +18,10 @@ use billing::period::BillingPeriod;
 use billing::role::{Partition, RoleArn};
 use secrecy::SecretString;
 
-use crate::access::ConnectBody;
+use crate::access::{Admin, ConnectBody, ConnectId};
 use crate::body::{Fields, JsonObject};
 use crate::body_doc::{BodyDoc, FieldDoc};
+use crate::convert::connect_error;
 use crate::error::ApiError;
 
 /// What a generation calls the fields. What it has no name for, it does not have.
@@ -61,7 +65,7 @@ type Documented = Vec<(Field, FieldDoc)>;
 
 impl Names {
     /// What this generation calls a field of the step.
-    pub(crate) fn of(&self, field: Field) -> &'static str {
+    fn of(&self, field: Field) -> &'static str {
         match field {
             Field::Account => self.account,
             Field::Bucket => self.bucket,
@@ -135,8 +139,33 @@ impl Names {
         fields
     }
 
+    /// Makes the bill connect that a body asks for.
+    pub(crate) async fn connect(&self, admin: &Admin, kind: Kind, body: &JsonObject) -> Result<Connection, ApiError> {
+        admin.connect(self.read(kind, body)?).await.map_err(|error| self.error(error))
+    }
+
+    /// Changes a bill connect as a body asks for.
+    pub(crate) async fn change(
+        &self,
+        admin: &Admin,
+        kind: Kind,
+        (ConnectId(id), body): (ConnectId, &JsonObject),
+    ) -> Result<StatusCode, ApiError> {
+        admin.change(&id, self.read(kind, body)?).await.map_err(|error| self.error(error))?;
+        Ok(StatusCode::NO_CONTENT)
+    }
+
+    /// Says what making the bill connect would prove.
+    pub(crate) async fn check(&self, admin: &Admin, kind: Kind, body: &JsonObject) -> Result<Report, ApiError> {
+        admin.check(self.read(kind, body)?).await.map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: ConnectError) -> ApiError {
+        connect_error(error, |field| self.of(field))
+    }
+
     /// Reads the fields, or names all that are wrong.
-    pub(crate) fn read(&self, kind: Kind, body: &JsonObject) -> Result<ConnectBody, ApiError> {
+    fn read(&self, kind: Kind, body: &JsonObject) -> Result<ConnectBody, ApiError> {
         let (doc, documented) = (self.doc(kind), self.documented(kind));
         let mut fields = Fields::of(body, &doc);
         let mut given = Vec::new();

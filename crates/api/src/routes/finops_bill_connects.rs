@@ -8,14 +8,13 @@ use billing::names::BillConnectId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bill_connects::{CHANGE, CONNECT, CONNECT_USER, DELETE, error_text};
+use super::bill_connects::{CHANGE, CONNECT, CONNECT_USER, DELETE, disconnect, error_text};
 use super::connect_body::{Kind, Names, Purpose, RECOMMENDATION};
 use super::list::List;
 use super::stamp;
 use crate::access::{Admin, ConnectId, Viewer};
 use crate::body::JsonObject;
 use crate::check_view::states;
-use crate::convert::connect_error;
 use crate::error::ApiError;
 use crate::route::{Needs, Route};
 
@@ -279,33 +278,15 @@ pub(crate) async fn connect_user(admin: Admin, body: JsonObject) -> Result<(Stat
 }
 
 async fn connect(admin: &Admin, kind: Kind, body: &JsonObject) -> Result<(StatusCode, Json<View>), ApiError> {
-    let connect = admin.connect(NAMES.read(kind, body)?).await;
-    let connect = connect.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
-    Ok((StatusCode::CREATED, Json(connect.into())))
+    Ok((StatusCode::CREATED, Json(NAMES.connect(admin, kind, body).await?.into())))
 }
 
 /// `PATCH /bill-connects/aws/iam-role/{id}`
 pub(crate) async fn change_role(admin: Admin, id: ConnectId, body: JsonObject) -> Result<StatusCode, ApiError> {
-    change(&admin, ROLE_CHANGE, (id, &body)).await
+    NAMES.change(&admin, ROLE_CHANGE, (id, &body)).await
 }
 
 /// `PATCH /bill-connects/aws/iam-user/{id}`
 pub(crate) async fn change_user(admin: Admin, id: ConnectId, body: JsonObject) -> Result<StatusCode, ApiError> {
-    change(&admin, USER_CHANGE, (id, &body)).await
-}
-
-async fn change(
-    admin: &Admin,
-    kind: Kind,
-    (ConnectId(id), body): (ConnectId, &JsonObject),
-) -> Result<StatusCode, ApiError> {
-    let changed = admin.change(&id, NAMES.read(kind, body)?).await;
-    changed.map_err(|error| connect_error(error, |field| NAMES.of(field)))?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `DELETE /bill-connects/aws/{id}`
-pub(crate) async fn disconnect(admin: Admin, ConnectId(id): ConnectId) -> Result<StatusCode, ApiError> {
-    admin.disconnect(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    NAMES.change(&admin, USER_CHANGE, (id, &body)).await
 }
