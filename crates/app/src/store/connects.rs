@@ -7,7 +7,7 @@ use billing::period::BillingPeriod;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::external_ids::{presented, write_presented};
+use super::external_ids::presented;
 use super::reports::write_report;
 use super::secrets::{open_keys, write_keys};
 use super::{ReadRow, Store, StoreError, key, micros, query};
@@ -37,8 +37,8 @@ impl Store {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let insert = query(
             "INSERT INTO bill_connects (org_id, id, account, created_at, bucket, path, role_arn, session_name,
-                                        user_partition, effective_from, region, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                        external_id, user_partition, effective_from, region, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              ON CONFLICT (org_id, id) DO NOTHING",
         );
         let insert = insert.bind(key(asked.org)).bind(id.as_ref()).bind(asked.account.as_ref());
@@ -61,8 +61,8 @@ impl Store {
         let (asked, id) = (&new.candidate, old.candidate.id());
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let update = query(
-            "UPDATE bill_connects SET bucket = $5, path = $6, role_arn = $7, session_name = $8, user_partition = $9,
-                                      effective_from = $10, region = $11, updated_at = $12
+            "UPDATE bill_connects SET bucket = $5, path = $6, role_arn = $7, session_name = $8, external_id = $9,
+                                      user_partition = $10, effective_from = $11, region = $12, updated_at = $13
              WHERE org_id = $1 AND id = $2 AND created_at = $3 AND updated_at = $4",
         );
         let update = update.bind(key(old.candidate.org)).bind(id.as_ref()).bind(micros(old.created_at));
@@ -87,7 +87,6 @@ impl Store {
         report: &Report,
     ) -> Result<(), StoreError> {
         write_keys(connection, &self.keys, candidate).await?;
-        write_presented(connection, candidate).await?;
         write_report(connection, (candidate.org, &candidate.id()), report).await
     }
 
@@ -184,7 +183,7 @@ impl Store {
 
 type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
-/// Binds all of a bill connect that may change, in the order of the statements above, as `$5` to `$12`.
+/// Binds all of a bill connect that may change, in the order of the statements above, as `$5` to `$13`.
 fn bind_configuration(statement: Query, connect: &BillConnect) -> Query {
     let asked = &connect.candidate;
     let role = asked.role();
@@ -193,6 +192,7 @@ fn bind_configuration(statement: Query, connect: &BillConnect) -> Query {
         .bind(asked.path.to_string())
         .bind(role.map(|role| role.arn.to_string()))
         .bind(role.map(|role| role.session_name.to_string()))
+        .bind(role.map(|role| role.external_id.to_string()))
         .bind(asked.user().map(|user| user.partition.as_str()))
         .bind(asked.effective_from.map(|period| period.to_string()))
         .bind(connect.region.to_string())

@@ -1,7 +1,7 @@
 //! The external ids that orgs were given, and what each connection's role was shown to make of them.
 
 use billing::checks::Report;
-use billing::connection::{BillConnect, Candidate};
+use billing::connection::BillConnect;
 use billing::external_ids::{ExternalIds, IdState, issued};
 use billing::names::{BillConnectId, ExternalId, OrgId};
 use billing::role::RoleArn;
@@ -208,18 +208,6 @@ pub(super) fn presented(org: OrgId, row: &SqliteRow) -> Result<ExternalId, Store
     let text: Option<&str> = row.try_get("external_id")?;
     let id = text.map_or_else(|| Ok(org.external_id()), |text| issued(org, text));
     id.map_err(|error| StoreError::Unreadable { column: "external_id", why: error.to_string() })
-}
-
-/// Keeps the external id that a bill connect presents to its role, if it has one, beside the rest of it.
-pub(super) async fn write_presented(
-    connection: &mut SqliteConnection,
-    candidate: &Candidate,
-) -> Result<(), StoreError> {
-    let update = query("UPDATE bill_connects SET external_id = $1 WHERE org_id = $2 AND id = $3");
-    let presented = candidate.role().map(|role| role.external_id.as_ref());
-    let update = update.bind(presented).bind(key(candidate.org)).bind(candidate.id().to_string());
-    update.execute(connection).await?;
-    Ok(())
 }
 
 async fn alive(connection: &mut SqliteConnection, org: OrgId) -> Result<ExternalIds, StoreError> {
