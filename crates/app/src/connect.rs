@@ -146,7 +146,5 @@ fn undecided(report: &Report) -> Outcome {
 
 /// The names of the claims that don't hold.
 fn claims(report: &Report) -> String {
-    let problems = report.problems();
-    let names: Vec<&str> = problems.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
-    names.join(", ")
+    report.in_the_way().map(|line| line.check.spec().name).collect::<Vec<_>>().join(", ")
 }

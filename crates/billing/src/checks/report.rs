@@ -186,9 +186,14 @@ impl Report {
 
     /// The lines that keep the connection from being verified, as short sentences.
     pub fn problems(&self) -> Vec<String> {
-        let stands_in_the_way = |line: &&CheckResult| {
+        self.in_the_way().map(|line| format!("{}: {}", line.check, line.found)).collect()
+    }
+
+    /// The lines that keep the connection from being verified.
+    pub fn in_the_way(&self) -> impl Iterator<Item = &CheckResult> {
+        let stands = |line: &&CheckResult| {
             line.severity == Severity::Required && matches!(line.verdict, Verdict::Failed | Verdict::Unknown)
         };
-        self.checks.iter().filter(stands_in_the_way).map(|line| format!("{}: {}", line.check, line.found)).collect()
+        self.checks.iter().filter(stands)
     }
 }

@@ -7,7 +7,7 @@ use super::excess::{Excess, score};
 use super::permission::{Permissions, Place};
 use super::principal::Asker;
 use super::trust::{Trust, TrustFindings};
-use crate::checks::{Check, CheckResult, Report, Severity, Verdict, remedy};
+use crate::checks::{Check, CheckResult, Report, Verdict, remedy};
 use crate::connection::{Candidate, RoleAccess};
 use crate::policy;
 
@@ -132,10 +132,7 @@ pub fn tightened(candidate: &Candidate) -> String {
 
 /// Whether all that documents decide of the required claims speaks for the connection.
 pub fn holds(report: &Report) -> bool {
-    let against = |line: &&CheckResult| {
-        line.severity == Severity::Required && matches!(line.verdict, Verdict::Failed | Verdict::Unknown)
-    };
-    !report.checks.iter().any(|line| against(&line))
+    report.in_the_way().next().is_none()
 }
 
 /// The action that a claim needs; `None` for a claim that is not about one permission.
@@ -194,7 +191,7 @@ mod tests {
     use super::super::document::PolicyKind;
     use super::super::trust::tests::{OPERATOR, allow};
     use super::*;
-    use crate::checks::refuse_malformed_role;
+    use crate::checks::{Severity, refuse_malformed_role};
     use crate::connection::Access;
     use crate::names::{OrgId, SessionName};
     use crate::role::{Partition, RoleArn};
