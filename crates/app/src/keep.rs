@@ -218,7 +218,7 @@ impl App {
 
     /// Proves the connection and keeps the report. Gives what the report is about: the connection, perhaps with another of its
     /// org's external ids; and where it stands by it.
-    async fn proof(&self, connect: &BillConnect) -> Result<(Candidate, Report, Standing), AppError> {
+    pub(crate) async fn proof(&self, connect: &BillConnect) -> Result<(Candidate, Report, Standing), AppError> {
         let (org, id) = (connect.candidate.org, connect.candidate.id());
         let before = self.standing(org, &id).await?;
         let (candidate, report) = self.prove_with_ids(connect).await?;

@@ -163,7 +163,7 @@ impl App {
         };
         self.note_trouble(key.clone(), result.as_ref().err().map(ToString::to_string));
         if asks_for_proof {
-            self.validation(key.0, &key.1).await?;
+            self.proof(&self.bill_connect(key.0, &key.1).await?).await?;
         }
         result
     }
