@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::check_view::CheckView;
 
 /// Every status of an error: its name, and when it is answered.
-pub(crate) const ERRORS: [(u16, &str, &str); 14] = [
+pub(crate) const ERRORS: [(u16, &str, &str); 15] = [
     (
         400,
         "bad_request",
@@ -28,6 +28,7 @@ pub(crate) const ERRORS: [(u16, &str, &str); 14] = [
     (405, "method_not_allowed", "no such method; `Allow` lists those there are"),
     (408, "request_timeout", "the body comes too slowly"),
     (409, "conflict", "it is there already, or another request changed it at the same time"),
+    (410, "gone", "it was there and is removed"),
     (413, "payload_too_large", "the body is too large"),
     (
         422,

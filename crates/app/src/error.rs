@@ -29,9 +29,15 @@ pub enum AppError {
         /// The file.
         key: String,
     },
+    /// A month never came from the delivery that was asked for.
+    #[error(transparent)]
+    NoDelivery(LakeError),
+    /// A delivery that was asked for is removed.
+    #[error(transparent)]
+    Removed(LakeError),
     /// The lake failed.
     #[error(transparent)]
-    Lake(#[from] LakeError),
+    Lake(LakeError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,6 +93,16 @@ impl AppError {
         match self {
             Self::Lake(error @ (LakeError::Question(_) | LakeError::TooLarge)) => Some(error.to_string()),
             _ => None,
+        }
+    }
+}
+
+impl From<LakeError> for AppError {
+    fn from(error: LakeError) -> Self {
+        match error {
+            LakeError::NoDelivery(_) => Self::NoDelivery(error),
+            LakeError::Removed { .. } => Self::Removed(error),
+            other => Self::Lake(other),
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 pub use crate::cost_names::{Dimension, MISSING, Metric, UnknownName};
+use crate::history::AsOf;
 use crate::money::Amount;
 use crate::names::BillConnectId;
 use crate::receipt::PublishedMonth;
@@ -112,6 +113,8 @@ pub struct CostQuery {
     pub limit: Option<usize>,
     /// The bill connects to look at; `None` is all of the org's.
     pub connects: Option<Vec<BillConnectId>>,
+    /// Which deliveries of the months; by default those that they come from now.
+    pub as_of: AsOf,
 }
 
 /// One thing wrong with a question.
@@ -154,6 +157,12 @@ impl CostQuery {
             wrong(
                 "filter",
                 format!("a filter has at most {MAX_CONDITIONS} conditions, at most {MAX_DEPTH} inside one another"),
+            );
+        }
+        if let Some(twice) = self.as_of.named_twice() {
+            wrong(
+                "deliveries",
+                format!("`{}` `{}` is named twice, but comes from one delivery", twice.connect, twice.period),
             );
         }
         self.span_problem().into_iter().for_each(|message| wrong("end_at", message));
@@ -222,6 +231,7 @@ mod tests {
             filter: None,
             limit: None,
             connects: None,
+            as_of: AsOf::NOW,
         }
     }
 

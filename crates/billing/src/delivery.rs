@@ -1,12 +1,13 @@
 //! Deliveries: one manifest's worth of one month, and what pins it.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::names::{AccountId, BillConnectId};
+use crate::names::{AccountId, BillConnectId, NameError};
 use crate::period::BillingPeriod;
 
 /// Which delivery of a month this is: changes whenever AWS delivers anew, stays while it does not.
@@ -32,6 +33,17 @@ impl DeliveryId {
             write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
         }
         Self(hex)
+    }
+}
+
+impl FromStr for DeliveryId {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() == 32 && text.bytes().all(hex) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NameError::new("a delivery id", text, "it has 32 digits of 0-9 and a-f; the list of deliveries names them"))
     }
 }
 
@@ -99,5 +111,9 @@ mod tests {
         assert_eq!(id, DeliveryId::of("m", std::slice::from_ref(&part)));
         assert_ne!(id, DeliveryId::of("n", &[part]));
         assert_ne!(id, DeliveryId::of("m", &[changed]));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "d", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdeg"] {
+            assert!(wrong.parse::<DeliveryId>().is_err(), "{wrong}");
+        }
     }
 }

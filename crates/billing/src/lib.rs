@@ -15,6 +15,7 @@ pub mod excess;
 pub mod external_ids;
 pub mod focus;
 pub mod formats;
+pub mod history;
 pub mod iam;
 pub mod keys;
 pub mod layout;

@@ -11,17 +11,18 @@ use arrow::datatypes::{DataType, Decimal128Type, TimeUnit, TimestampMicrosecondT
 use billing::cost_query::{CostAnswer, CostQuery, CostRow, Granularity, PeriodType};
 use billing::money::Amount;
 use billing::period::BillingPeriod;
-use billing::receipt::Receipt;
 use billing::reconcile::SumOverflow;
 use datafusion::common::ScalarValue;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::DataFrame;
+use futures::FutureExt;
 use time::OffsetDateTime;
 
 use crate::cost_expr::{Part, amount, condition, parts, value};
 use crate::error::LakeError;
+use crate::held::Held;
 use crate::session::column;
 use crate::table::{ChargesFile, OrgLake, PERIOD_COLUMN, START_COLUMN};
 
@@ -32,14 +33,18 @@ impl OrgLake {
         if !problems.is_empty() {
             return Err(LakeError::Question(problems));
         }
-        let Some(mut snapshot) = self.snapshot().await? else {
-            return Ok(CostAnswer { rows: Vec::new(), truncated: false, deliveries: Vec::new() });
-        };
         // Chosen here and not by the engine, because the answer names the deliveries that it comes from.
-        snapshot.files.retain(|file| may_count(query, file));
-        let deliveries = self.receipts(&snapshot).await?.values().map(Receipt::published).collect();
+        let counts = |file: &ChargesFile| may_count(query, file);
+        self.ask(&query.as_of, &counts, |held| self.answer(query, held).boxed()).await
+    }
+
+    pub(crate) async fn answer(&self, query: &CostQuery, held: Held) -> Result<CostAnswer, LakeError> {
+        let deliveries = held.deliveries();
+        if held.files.is_empty() {
+            return Ok(CostAnswer { rows: Vec::new(), truncated: false, deliveries });
+        }
         let question = Question::new(query);
-        let answer = question.plan(self.charges(snapshot.files)?)?;
+        let answer = question.plan(self.charges(held.files)?)?;
         let mut rows = Vec::new();
         for batch in answer.collect().await? {
             question.read(&batch, &mut rows)?;
@@ -188,6 +193,7 @@ fn arrow_error(error: arrow::error::ArrowError) -> LakeError {
 mod tests {
     use billing::cost_query::{Dimension, Filter, Metric};
     use billing::delivery::DeliveryHead;
+    use billing::history::AsOf;
     use time::macros::datetime;
 
     use super::*;
@@ -278,6 +284,7 @@ mod tests {
             filter: None,
             limit: None,
             connects: None,
+            as_of: AsOf::NOW,
         }
     }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use billing::cost_query::QueryProblem;
+use billing::history::NamedDelivery;
 use billing::names::BillConnectId;
 use billing::period::BillingPeriod;
 use billing::reconcile::{Disagreement, SumOverflow};
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use parquet::errors::ParquetError;
+use time::OffsetDateTime;
 
 pub use crate::normalise::IngestError;
 
@@ -60,6 +62,23 @@ pub enum LakeError {
         connect: BillConnectId,
         /// The month.
         period: BillingPeriod,
+    },
+    /// The month never came from this delivery.
+    #[error(
+        "`{}` `{}` never came from a delivery `{}`; the list of deliveries names those that it came from",
+        .0.connect, .0.period, .0.delivery_id
+    )]
+    NoDelivery(NamedDelivery),
+    /// The files of a delivery that the question is about are gone.
+    #[error(
+        "delivery `{}` of `{}` `{}` was removed on {} at {:02}:{:02} UTC, as old deliveries are here: ask about a later time, or leave the time out for what the month comes from now",
+        .delivery.delivery_id, .delivery.connect, .delivery.period, .removed_at.date(), .removed_at.hour(), .removed_at.minute()
+    )]
+    Removed {
+        /// The delivery.
+        delivery: NamedDelivery,
+        /// When retention removed it, UTC.
+        removed_at: OffsetDateTime,
     },
     /// The question can't be answered as it stands.
     #[error("the question is wrong: {}", .0.iter().map(|problem| format!("`{}`: {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]

@@ -11,6 +11,8 @@ mod encode;
 mod erase;
 mod error;
 mod feed;
+mod held;
+mod history;
 mod location;
 mod normalise;
 mod provider;

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::durable::DurableFolder;
 use crate::error::LakeError;
+use crate::history::Known;
 use crate::table::OrgLake;
 
 /// What an operator may set.
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) scratch: PathBuf,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) settings: LakeSettings,
+    /// Records that were read already.
+    pub(crate) known: Known,
 }
 
 impl Lake {
@@ -58,7 +61,7 @@ impl Lake {
         let pool = Arc::new(FairSpillPool::new(settings.query_memory));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
         runtime.register_object_store(&base, Arc::clone(&store));
-        Ok(Self { shared: Arc::new(Shared { store, base, scratch: root, runtime, settings }) })
+        Ok(Self { shared: Arc::new(Shared { store, base, scratch: root, runtime, settings, known: Known::default() }) })
     }
 
     /// One org's lake. It sees that org's folder and no other.

@@ -17,6 +17,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::error::LakeError;
+use crate::history::Record;
 use crate::provider::table_schema;
 use crate::reconcile::Reconciled;
 use crate::stage::StagedFile;
@@ -25,11 +26,12 @@ use crate::table::{CONNECT_COLUMN, Month, OrgLake, PERIOD_COLUMN, START_COLUMN, 
 /// How often a commit is tried anew because others committed other months meanwhile.
 const ATTEMPTS: usize = 50;
 
-/// The counters of a month and of its connection when a delivery was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a month was when a delivery was begun: its counter and its connection's, and the ingest that it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Fence {
     month: Option<i64>,
     connect: Option<i64>,
+    replaces: Option<String>,
 }
 
 impl Month {
@@ -46,8 +48,9 @@ impl OrgLake {
     pub async fn publish(&self, reconciled: Reconciled) -> Result<Receipt, LakeError> {
         let Reconciled { mut receipt, attempt, month, fence, files } = reconciled;
         receipt.published_at = OffsetDateTime::now_utc();
-        // Before the commit: a published month always has its receipt. Without the commit nobody looks for it.
-        self.write_receipt(&receipt, attempt).await?;
+        // Before the commit: a published month always has its record. Without the commit nobody looks for it.
+        let record = Record::of(receipt.clone(), fence.replaces.clone(), &files);
+        self.write_record(attempt, &record).await?;
         for _ in 0..ATTEMPTS {
             let snapshot = self.snapshot_or_create().await?;
             if self.fence(Some(&snapshot), &month).await? != fence {
@@ -94,7 +97,8 @@ impl OrgLake {
             return Ok(Fence::default());
         };
         let connect = self.counter(snapshot, month.connect.as_ref()).await?;
-        Ok(Fence { month: self.counter(snapshot, &month.counter()).await?, connect })
+        let replaces = snapshot.attempt(month).map(str::to_owned);
+        Ok(Fence { month: self.counter(snapshot, &month.counter()).await?, connect, replaces })
     }
 
     async fn counter(&self, snapshot: &Snapshot, name: &str) -> Result<Option<i64>, LakeError> {
@@ -252,6 +256,7 @@ fn millis(at: OffsetDateTime) -> i64 {
 mod tests {
     use billing::cost_query::{CostQuery, Granularity, Metric, PeriodType};
     use billing::delivery::DeliveryHead;
+    use billing::history::AsOf;
     use billing::money::Amount;
     use time::macros::datetime;
 
@@ -274,6 +279,7 @@ mod tests {
             filter: None,
             limit: None,
             connects: None,
+            as_of: AsOf::NOW,
         };
         let answer = lake.costs(&query).await.unwrap();
         let sum = answer.rows.iter().fold(Amount::ZERO, |sum, row| sum.checked_add(row.metrics[0]).unwrap());

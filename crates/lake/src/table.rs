@@ -1,4 +1,4 @@
-//! One org's table of charges: its address, its current files, and the receipts beside it.
+//! One org's table of charges: its address and its current files.
 //!
 //! *Invariant:* what the log does not name does not exist. Files are read through a snapshot of it, never by listing.
 
@@ -8,12 +8,10 @@ use std::sync::Arc;
 
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
-use billing::receipt::{PublishedMonth, Receipt};
 use deltalake_core::kernel::LogicalFileView;
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -83,7 +81,7 @@ impl OrgLake {
         self.address("charges/")
     }
 
-    fn address(&self, below: &str) -> Url {
+    pub(crate) fn address(&self, below: &str) -> Url {
         let path = format!("orgs/{}/{below}", self.org);
         self.shared.base.join(&path).expect("an org's number and fixed words make an address")
     }
@@ -101,21 +99,16 @@ impl OrgLake {
         path_of(&self.table_url())
     }
 
-    /// The name, from the storage's root, of data file number `number` of an ingest.
-    pub(crate) fn data_path(&self, month: &Month, attempt: Uuid, number: usize) -> Result<Path, LakeError> {
+    /// The folder, from the storage's root, of a month's data files.
+    pub(crate) fn month_path(&self, month: &Month) -> Result<Path, LakeError> {
         let Month { connect, period } = month;
         let folder = self.table_path()?.join(format!("{CONNECT_COLUMN}={connect}"));
-        let folder = folder.join(format!("{PERIOD_COLUMN}={period}"));
-        Ok(folder.join(format!("{}-{number:05}.parquet", attempt.simple())))
+        Ok(folder.join(format!("{PERIOD_COLUMN}={period}")))
     }
 
-    pub(crate) fn receipts_path(&self) -> Result<Path, LakeError> {
-        path_of(&self.address("receipts/"))
-    }
-
-    fn receipt_path(&self, month: &Month, attempt: &str) -> Result<Path, LakeError> {
-        let folder = self.receipts_path()?.join(month.connect.as_ref()).join(month.period.to_string());
-        Ok(folder.join(format!("{attempt}.json")))
+    /// The name, from the storage's root, of data file number `number` of an ingest.
+    pub(crate) fn data_path(&self, month: &Month, attempt: Uuid, number: usize) -> Result<Path, LakeError> {
+        Ok(self.month_path(month)?.join(format!("{}-{number:05}.parquet", attempt.simple())))
     }
 
     pub(crate) fn log_error(&self, source: DeltaTableError) -> LakeError {
@@ -157,58 +150,14 @@ impl OrgLake {
         let rows = stats.as_ref().map(|stats| stats.rows);
         Ok(ChargesFile { path, size, month, attempt, rows, starts: stats.and_then(|stats| stats.starts()) })
     }
-
-    pub(crate) async fn write_receipt(&self, receipt: &Receipt, attempt: Uuid) -> Result<(), LakeError> {
-        let month = Month { connect: receipt.connect.clone(), period: receipt.period };
-        let path = self.receipt_path(&month, &attempt.simple().to_string())?;
-        let unreadable = |source| LakeError::Receipt { path: path.to_string(), source };
-        let json = serde_json::to_vec_pretty(receipt).map_err(unreadable)?;
-        self.shared.store.put(&path, PutPayload::from(json)).await?;
-        Ok(())
-    }
-
-    async fn read_receipt(&self, month: &Month, attempt: &str) -> Result<Receipt, LakeError> {
-        let path = self.receipt_path(month, attempt)?;
-        let json = self.shared.store.get(&path).await?.bytes().await?;
-        serde_json::from_slice(&json).map_err(|source| LakeError::Receipt { path: path.to_string(), source })
-    }
-
-    /// The receipts of all months of a snapshot, by month.
-    pub(crate) async fn receipts(&self, snapshot: &Snapshot) -> Result<BTreeMap<Month, Receipt>, LakeError> {
-        let attempts: BTreeMap<_, _> = snapshot.files.iter().map(|file| (&file.month, &file.attempt)).collect();
-        let mut receipts = BTreeMap::new();
-        for (month, attempt) in attempts {
-            receipts.insert(month.clone(), self.read_receipt(month, attempt).await?);
-        }
-        Ok(receipts)
-    }
-
-    /// The months that the lake holds now, by connection and month.
-    pub async fn published(&self) -> Result<Vec<PublishedMonth>, LakeError> {
-        let Some(snapshot) = self.snapshot().await? else {
-            return Ok(Vec::new());
-        };
-        Ok(self.receipts(&snapshot).await?.values().map(Receipt::published).collect())
-    }
-
-    /// The receipt of the delivery that a month comes from; `None` where the lake does not hold the month.
-    pub async fn receipt(&self, connect: &BillConnectId, period: BillingPeriod) -> Result<Option<Receipt>, LakeError> {
-        let month = Month { connect: connect.clone(), period };
-        match self.snapshot().await? {
-            Some(snapshot) => self.receipt_in(&snapshot, &month).await,
-            None => Ok(None),
-        }
-    }
-
-    pub(crate) async fn receipt_in(&self, snapshot: &Snapshot, month: &Month) -> Result<Option<Receipt>, LakeError> {
-        match snapshot.attempt(month) {
-            Some(attempt) => self.read_receipt(month, attempt).await.map(Some),
-            None => Ok(None),
-        }
-    }
 }
 
 impl Snapshot {
+    /// The months of the table, and the ingest that each comes from.
+    pub(crate) fn attempts(&self) -> BTreeMap<&Month, &str> {
+        self.files.iter().map(|file| (&file.month, file.attempt.as_str())).collect()
+    }
+
     /// The ingest that a month comes from.
     pub(crate) fn attempt(&self, month: &Month) -> Option<&str> {
         self.files.iter().find(|file| file.month == *month).map(|file| file.attempt.as_str())
@@ -216,7 +165,7 @@ impl Snapshot {
 }
 
 /// An address's path in the storage that it lies in.
-fn path_of(url: &Url) -> Result<Path, LakeError> {
+pub(crate) fn path_of(url: &Url) -> Result<Path, LakeError> {
     Ok(Path::from_url_path(url.path()).map_err(object_store::Error::from)?)
 }
 

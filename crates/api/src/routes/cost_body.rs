@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType};
+use billing::history::AsOf;
 use billing::names::{quotable, without_credentials};
 use billing::period::BillingPeriod;
 use serde::Deserialize;
@@ -96,6 +97,7 @@ pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
         filter,
         limit: Some(limit.unwrap_or(MAX_ROWS).min(MAX_ROWS)),
         connects: None,
+        as_of: AsOf::NOW,
     };
     for problem in question.problems() {
         // What could not be read is named already; what stands in for it is not the client's.

@@ -184,6 +184,7 @@ pub(crate) async fn metrics(_viewer: Viewer) -> Json<MetricsView> {
 mod tests {
     use billing::cost_query::{CostRow, Granularity, PeriodType};
     use billing::delivery::DeliveryId;
+    use billing::history::AsOf;
     use billing::receipt::MonthStatus;
     use time::macros::datetime;
 
@@ -200,6 +201,7 @@ mod tests {
             filter: None,
             limit: None,
             connects: None,
+            as_of: AsOf::NOW,
         }
     }
 

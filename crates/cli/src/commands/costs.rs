@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use billing::cost_query::{CostAnswer, CostQuery, Dimension, Filter, Granularity, Metric, PeriodType};
+use billing::history::AsOf;
 use billing::money::Amount;
 use billing::names::OrgId;
 use billing::period::BillingPeriod;
@@ -131,6 +132,7 @@ fn question(args: &Args, first: BillingPeriod, last: BillingPeriod) -> CostQuery
         filter,
         limit: None,
         connects: None,
+        as_of: AsOf::NOW,
     }
 }
 
