@@ -50,6 +50,16 @@ pub struct Global {
     /// How long AWS may take to begin an answer, a number with `s`, `m` or `h`; a call is tried three times.
     #[arg(long, global = true, env = "BILLCONNECT_AWS_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_timeout: Duration,
+    /// A limit on what a bill's files may be, as `name=value`; give several by giving this several times.
+    #[arg(
+        long = "limit",
+        global = true,
+        env = "BILLCONNECT_LIMIT",
+        value_delimiter = ',',
+        value_name = "NAME=VALUE",
+        long_help = limit_help()
+    )]
+    pub limits: Vec<lake::Setting>,
     /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out. What
     /// AWS's SDK says below `info` is never logged, for it tells access key ids.
     #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]
@@ -57,6 +67,14 @@ pub struct Global {
     /// How log lines look.
     #[arg(long, global = true, env = "BILLCONNECT_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+}
+
+fn limit_help() -> String {
+    format!(
+        "A limit on what a bill's files may be, as `name=value` like `field-bytes=4MiB`; give several by giving this several times, or \
+         with commas between them. A file beyond a limit is refused, and the month stays as it was. The limits, and what they are by default:\n\n{}\n",
+        lake::Limits::help()
+    )
 }
 
 /// How log lines look.

@@ -57,6 +57,18 @@ pub fn start_log(args: &Args) {
     }
 }
 
+/// Has panics told as usual, but without their words while a customer's file is read: they may repeat it.
+pub fn discreet_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !lake::is_decoding() {
+            return usual(panic);
+        }
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%place, "the reader of a bill's file panicked; its words are left out, for they may be the file's");
+    }));
+}
+
 /// Whether this can be logged, whoever asks for it: below `info`, AWS's SDK tells the access key ids that it signs with.
 fn is_discreet(about: &Metadata<'_>) -> bool {
     *about.level() <= Level::INFO || !about.target().starts_with("aws_")

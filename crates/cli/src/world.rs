@@ -10,7 +10,7 @@ use app::store::Store;
 use app::{App, Settings};
 use aws::AwsSettings;
 use billing::names::OrgId;
-use lake::{Lake, LakeSettings};
+use lake::{Lake, LakeSettings, Limits};
 
 use crate::args::Global;
 use crate::aws_account::Aws;
@@ -26,7 +26,8 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
         .create(folder)
         .with_context(|| format!("the data folder `{}` can't be made; name another with --data", folder.display()))?;
     let store = Store::open(&folder.join("billconnect.db")).await?.with_keys(secret_keys::load(global)?);
-    let lake = Lake::open(&folder.join("lake"), LakeSettings::default())?;
+    let limits = global.limits.iter().fold(Limits::default(), |limits, setting| limits.with(*setting));
+    let lake = Lake::open(&folder.join("lake"), LakeSettings { limits, ..LakeSettings::default() })?;
     let settings = AwsSettings {
         endpoint_url: global.aws_endpoint_url.clone(),
         attempt_timeout: global.aws_timeout,

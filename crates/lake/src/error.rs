@@ -132,8 +132,13 @@ pub enum LakeError {
         source: serde_json::Error,
     },
     /// A worker ended before its work was done: the program is stopping, or it is broken.
-    #[error("a worker of the lake ended early: {0}")]
+    #[error("a worker of the lake ended early: {}", ended(.0))]
     Worker(#[from] tokio::task::JoinError),
+}
+
+/// How a worker ended. Its panic's words are not told: they may be a customer's.
+fn ended(error: &tokio::task::JoinError) -> &'static str {
+    if error.is_panic() { "it panicked" } else { "it was stopped" }
 }
 
 fn list(keys: &BTreeSet<String>) -> String {

@@ -4,6 +4,7 @@
 //! *Invariant:* nothing here sees a credential or HTTP, updates in place, or publishes a month whose rows or sums
 //! disagree with its delivery.
 
+mod contain;
 mod cost_expr;
 mod costs;
 mod durable;
@@ -13,6 +14,7 @@ mod error;
 mod feed;
 mod held;
 mod history;
+mod limits;
 mod location;
 mod normalise;
 mod provider;
@@ -27,7 +29,9 @@ mod tags;
 #[cfg(test)]
 mod testkit;
 
+pub use contain::is_decoding;
 pub use error::{IngestError, LakeError};
+pub use limits::{Limit, Limits, Setting, SettingError};
 pub use location::{Lake, LakeSettings};
 pub use normalise::CellProblem;
 pub use reconcile::Reconciled;

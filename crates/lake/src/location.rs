@@ -12,6 +12,7 @@ use url::Url;
 use crate::durable::DurableFolder;
 use crate::error::LakeError;
 use crate::history::Known;
+use crate::limits::Limits;
 use crate::table::OrgLake;
 
 /// What an operator may set.
@@ -21,11 +22,13 @@ pub struct LakeSettings {
     pub query_memory: usize,
     /// The threads that one question may use.
     pub query_threads: usize,
+    /// What a delivery's files may be at most.
+    pub limits: Limits,
 }
 
 impl Default for LakeSettings {
     fn default() -> Self {
-        Self { query_memory: 256 << 20, query_threads: 2 }
+        Self { query_memory: 256 << 20, query_threads: 2, limits: Limits::default() }
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use crate::contain::contained;
 use crate::encode::{Encoder, Written, store_chunks};
 use crate::error::{IngestError, LakeError};
 use crate::feed::{Feed, pump};
@@ -118,7 +119,7 @@ impl OrgLake {
             attempt: Uuid::now_v7(),
             fence,
             status_before: before.map(|receipt| receipt.status),
-            normaliser: Arc::new(Normaliser::new(head, self.shared.scratch.clone())),
+            normaliser: Arc::new(Normaliser::new(head, self.shared.scratch.clone(), self.shared.settings.limits)),
             progress: Arc::default(),
             count: AtomicUsize::default(),
             done: Mutex::default(),
@@ -152,9 +153,11 @@ impl Staging {
         let (feeder, feed) = Feed::new(part.size, self.progress());
         let (normaliser, head, progress) = (Arc::clone(&self.normaliser), part.clone(), self.progress());
         let reading = self.write_file(move |batches: SyncSender<RecordBatch>| {
-            normaliser.read_part(&head, feed, &mut |batch| {
-                progress.add_rows(batch.num_rows());
-                batches.send(batch).map_err(|_| IngestError::Stopped)
+            contained(&head.key, || {
+                normaliser.read_part(&head, feed, &mut |batch| {
+                    progress.add_rows(batch.num_rows());
+                    batches.send(batch).map_err(|_| IngestError::Stopped)
+                })
             })
         });
         // A refused file ends the download, even one that has stalled; a whole download does not end the reading.

@@ -11,11 +11,13 @@ use arrow::datatypes::{
 };
 use time::OffsetDateTime;
 
-use super::error::Fault;
+use super::error::{Fault, told};
 use super::header::{Header, MapColumn};
+use super::limits::{Breach, Meter};
 use super::maps::{Apart, Known};
 use super::objects::append_json;
-use super::row::Row;
+use super::row::{Row, RowError};
+use crate::limits::Limit;
 
 /// The cells of one column, as text.
 pub(super) enum Column {
@@ -55,6 +57,25 @@ impl Column {
             Self::Written(text, _) => text.len(),
         }
     }
+
+    /// The first row whose cell is longer than `allowed`, of so many rows.
+    fn too_long(&self, rows: usize, allowed: u64) -> Option<usize> {
+        // Nearly no column is as long as one of its cells may be.
+        if self.size() as u64 <= allowed {
+            return None;
+        }
+        (0..rows).find(|row| self.cell(*row).len() as u64 > allowed)
+    }
+}
+
+/// The columns of a batch, by the header's places.
+#[derive(Default)]
+pub(super) struct Columns {
+    columns: Vec<Column>,
+    rows: usize,
+    row_size: usize,
+    /// The first row that can't be read, and why.
+    wrong: Option<(usize, RowError)>,
 }
 
 /// A row of a batch.
@@ -81,40 +102,81 @@ impl Row for BatchRow<'_> {
     }
 }
 
-/// A batch's columns by the header's places, those that maps have among them.
-pub(super) fn columns(batch: &RecordBatch, header: &Header, maps: &mut [Known]) -> Result<Vec<Column>, Untold> {
-    let mut columns = Vec::with_capacity(header.names().len());
-    for (place, array) in batch.columns().iter().enumerate() {
-        columns.push(match header.map_at(place) {
-            Some(_) => Column::empty(),
-            None => text(array).map_err(|data_type| Untold { place, data_type })?,
-        });
-    }
-    columns.resize_with(header.names().len(), Column::empty);
-    for (map, known) in header.maps().iter().zip(maps) {
-        let array = batch.column(map.place);
-        let untold = |data_type| Untold { place: map.place, data_type };
-        let parts = array.as_map_opt().map(MapParts::new).transpose().map_err(untold)?;
-        // Whoever copied the bill may have written maps as JSON, as they are in csv.
-        let texts = if parts.is_none() { Some(text(array).map_err(untold)?) } else { None };
-        for row in 0..array.len() {
-            match (&parts, &texts) {
-                (Some(parts), _) => {
-                    let reader = &mut known.reader;
-                    reader.begin();
-                    parts.entries(row, |key, value| reader.entry(key, value));
-                    reader.end();
-                    push(&mut columns, map, &reader.apart);
-                }
-                (None, texts) => {
-                    let json = texts.as_ref().map_or("", |texts| texts.cell(row));
-                    let no_object = || untold("text that is no JSON object".to_owned());
-                    push(&mut columns, map, &*known.apart(json.as_bytes()).ok_or_else(no_object)?);
-                }
+impl Columns {
+    /// A batch's columns, those that maps have among them. A row that can't be read is an error when it is asked for; a column
+    /// that can't, at once.
+    pub(super) fn new(
+        batch: &RecordBatch,
+        header: &Header,
+        (maps, meter): (&mut [Known], &Meter),
+    ) -> Result<Self, RowError> {
+        let rows = batch.num_rows();
+        let mut read = Self { columns: Vec::with_capacity(header.names().len()), rows, row_size: 0, wrong: None };
+        for (place, array) in batch.columns().iter().enumerate() {
+            read.columns.push(match header.map_at(place) {
+                Some(_) => Column::empty(),
+                None => text(array).map_err(|data_type| untold(header, place, data_type))?,
+            });
+        }
+        read.columns.resize_with(header.names().len(), Column::empty);
+        for (map, known) in header.maps().iter().zip(maps) {
+            let array = batch.column(map.place);
+            read.take_apart(array, map, known).map_err(|data_type| untold(header, map.place, data_type))?;
+        }
+        for (place, column) in read.columns.iter().enumerate() {
+            if let Some(row) = column.too_long(rows, meter.of(Limit::FieldBytes)) {
+                let allowed = meter.of(Limit::FieldBytes);
+                let breach = Breach { limit: Limit::FieldBytes, allowed };
+                note(&mut read.wrong, row, RowError::TooMuch(Some(place), breach));
             }
         }
+        read.row_size = read.columns.iter().map(Column::size).sum::<usize>() / rows.max(1);
+        Ok(read)
     }
-    Ok(columns)
+
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// One of them.
+    pub(super) fn row(&mut self, row: usize) -> Result<BatchRow<'_>, RowError> {
+        match self.wrong.take_if(|(wrong, _)| *wrong == row) {
+            Some((_, error)) => Err(error),
+            None => Ok(BatchRow { columns: &self.columns, row, size: self.row_size }),
+        }
+    }
+
+    /// Takes the maps of one column apart, as far as they can be.
+    fn take_apart(&mut self, array: &ArrayRef, map: &MapColumn, known: &mut Known) -> Result<(), String> {
+        let parts = array.as_map_opt().map(MapParts::new).transpose()?;
+        // Whoever copied the bill may have written maps as JSON, as they are in csv.
+        let texts = if parts.is_none() { Some(text(array)?) } else { None };
+        for row in 0..array.len() {
+            let json = texts.as_ref().map_or("", |texts| texts.cell(row));
+            let columns = &mut self.columns;
+            let taken = match &parts {
+                Some(parts) => known.apart_of(|take| parts.entries(row, take)).map(|apart| push(columns, map, apart)),
+                None => known.apart(json.as_bytes()).map(|apart| push(columns, map, &apart)),
+            };
+            if let Err(untaken) = taken {
+                note(&mut self.wrong, row, untaken.error(map.place, json));
+                push(&mut self.columns, map, &Apart::empty(map));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the error of the earlier row.
+fn note(wrong: &mut Option<(usize, RowError)>, row: usize, error: RowError) {
+    if wrong.as_ref().is_none_or(|(earlier, _)| row < *earlier) {
+        *wrong = Some((row, error));
+    }
+}
+
+fn untold(header: &Header, place: usize, data_type: String) -> RowError {
+    RowError::ColumnType(told(&header.spelled()[place]), data_type)
 }
 
 /// Appends what one map was taken apart into.
@@ -123,18 +185,6 @@ fn push(columns: &mut [Column], map: &MapColumn, apart: &Apart) {
     for ((_, place), cell) in map.entries.iter().zip(&apart.cells) {
         columns[*place].push(cell);
     }
-}
-
-/// All texts of these columns together.
-pub(super) fn size(columns: &[Column]) -> usize {
-    columns.iter().map(Column::size).sum()
-}
-
-/// A column that can't be told as text.
-#[derive(Debug)]
-pub(super) struct Untold {
-    pub(super) place: usize,
-    pub(super) data_type: String,
 }
 
 /// The array's values as text: a double as the shortest decimal that is read back as the same double, an instant as

@@ -7,8 +7,10 @@ use std::io::Read;
 use simd_csv::{ErrorKind, ZeroCopyByteRecord, ZeroCopyReader, ZeroCopyReaderBuilder};
 
 use super::error::{CellProblem, Fault};
+use super::limits::Breach;
 use super::row::{Row, RowError, Rows};
-use super::unpack::{Marks, is_row_too_long};
+use super::unpack::Marks;
+use crate::limits::Limit;
 
 /// How much text is looked at at once.
 const TEXT_BUFFER: usize = 256 << 10;
@@ -30,6 +32,8 @@ impl<R: Read> CsvRows<R> {
             None => Vec::new(),
             Some(record) => {
                 let row = CsvRow::new(record);
+                // Before they are looked at: a row full of commas has millions.
+                marks.meter.check(Limit::Columns, row.len() as u64)?;
                 (0..row.len()).map(|column| row.cell(column).into_owned()).collect()
             }
         };
@@ -55,8 +59,10 @@ impl<R: Read> Rows for CsvRows<R> {
 
 fn read_error(error: simd_csv::Error) -> RowError {
     match error.into_kind() {
-        ErrorKind::Io(error) if is_row_too_long(&error) => RowError::TooLong,
-        ErrorKind::Io(error) => RowError::Read(error.to_string()),
+        ErrorKind::Io(error) => match Breach::of(&error) {
+            Some(breach) => breach.into(),
+            None => RowError::Read(error.to_string()),
+        },
         other => RowError::Read(format!("{other:?}")),
     }
 }

@@ -4,6 +4,9 @@ use billing::formats::Format;
 use billing::money::AmountError;
 use billing::reconcile::SumOverflow;
 
+use super::limits::Breach;
+use crate::limits::Limit;
+
 /// Why a file of a delivery is refused. Rows are counted from 1, the first below the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IngestError {
@@ -86,15 +89,30 @@ pub enum IngestError {
         /// The header's cells.
         expected: usize,
     },
-    /// A row does not end: most likely a quote that is never closed.
-    #[error("row {row} of `{file}` is longer than {} MiB: a quote is not closed", limit >> 20)]
-    RowTooLong {
+    /// It is larger, in some sense, than a limit allows.
+    #[error(
+        "{}`{file}`: {}; if AWS really wrote it so, raise the limit with `--limit {}=…`",
+        at(.row, .column), .limit.breach(*.allowed), .limit.name()
+    )]
+    TooMuch {
         /// The object's key.
         file: String,
-        /// The row.
-        row: u64,
-        /// The most bytes that a row may have.
-        limit: u64,
+        /// The row, where one is to blame.
+        row: Option<u64>,
+        /// The column, where one is to blame.
+        column: Option<String>,
+        /// What it breaks.
+        limit: Limit,
+        /// What is allowed.
+        allowed: u64,
+    },
+    /// A decoder gave up on it in a way that only damaged or hostile files make it: its reader panicked.
+    #[error(
+        "the reader of `{file}` failed: the file is damaged, or made to break its reader; have AWS deliver it anew, and report it if it comes so again"
+    )]
+    Decoder {
+        /// The object's key.
+        file: String,
     },
     /// A cell can't be read as what its column holds.
     #[error("row {row}, column `{column}` of `{file}`: `{value}` {problem}")]
@@ -126,6 +144,46 @@ pub enum IngestError {
     Stopped,
 }
 
+impl IngestError {
+    /// A breach of a limit, with the row and the column where it is one's.
+    pub(super) fn too_much(file: &str, (row, column): (Option<u64>, Option<&str>), breach: Breach) -> Self {
+        let Breach { limit, allowed } = breach;
+        Self::TooMuch { file: file.to_owned(), row, column: column.map(told), limit, allowed }
+    }
+}
+
+/// Where in a file something is, to stand before the file's name.
+fn at(row: &Option<u64>, column: &Option<String>) -> String {
+    match (row, column) {
+        (Some(row), Some(column)) => format!("row {row}, column `{column}` of "),
+        (Some(row), None) => format!("row {row} of "),
+        (None, Some(column)) => format!("column `{column}` of "),
+        (None, None) => String::new(),
+    }
+}
+
+/// What a file says, as an error may repeat it: cut short, and without what a terminal would obey.
+pub(super) fn told(text: &str) -> String {
+    cut(text, 60)
+}
+
+/// What a reader says of a file, likewise.
+pub(super) fn why(text: &str) -> String {
+    cut(text, 200)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    let mut told: String = text
+        .chars()
+        .take(longest)
+        .map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char })
+        .collect();
+    if text.chars().nth(longest).is_some() {
+        told.push('…');
+    }
+    told
+}
+
 /// What is wrong with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CellProblem {
@@ -147,9 +205,18 @@ pub enum CellProblem {
     /// It is no map of keys to values.
     #[error("is not a JSON object")]
     Object,
+    /// It is a map that nests too deep.
+    #[error("nests deeper than the limit `map-depth` allows")]
+    TooDeep,
+    /// It is a map that says two things of one key.
+    #[error("says two things of one key")]
+    TwiceInMap,
     /// It is not text.
     #[error("is not UTF-8 text")]
     NotUtf8,
+    /// It names something, and holds a byte that no name has.
+    #[error("holds a zero byte, which no name does")]
+    ZeroByte,
     /// What is worked out from this column and others does not fit.
     #[error("makes a sum of more than 38 digits")]
     Overflow,

@@ -1,11 +1,11 @@
 //! The header of a file: which column is where. Each file has its own; the parts of one delivery may differ.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use billing::focus::dialect::{Dialect, Spelled};
 use billing::focus::family::Family;
 
-use super::error::IngestError;
+use super::error::{IngestError, told};
 
 /// The columns of a file under the names that the rules know, and their places. Behind the file's own columns come those
 /// that the rules name and the file has in maps.
@@ -36,11 +36,11 @@ impl Header {
         let text = |cell: Vec<u8>| {
             String::from_utf8(cell).map_err(|error| IngestError::Header {
                 file: file.to_owned(),
-                reason: format!("`{}` is not UTF-8 text", String::from_utf8_lossy(error.as_bytes())),
+                reason: format!("`{}` is not UTF-8 text", told(&String::from_utf8_lossy(error.as_bytes()))),
             })
         };
         let spelled: Vec<_> = cells.into_iter().map(text).collect::<Result<_, _>>()?;
-        let duplicate = |column| IngestError::DuplicateColumn { file: file.to_owned(), column };
+        let duplicate = |column: String| IngestError::DuplicateColumn { file: file.to_owned(), column: told(&column) };
         let header = Self::of(spelled).map_err(duplicate)?;
         match header.family().required.iter().find(|column| header.place(column).is_none()) {
             Some(column) => {
@@ -55,9 +55,10 @@ impl Header {
         let dialect = Dialect::of(&spelled);
         let names = Vec::with_capacity(spelled.len());
         let mut header = Self { dialect, names, spelled, places: HashMap::new(), maps: Vec::new() };
+        let mut known = HashSet::with_capacity(header.spelled.len());
         for place in 0..header.spelled.len() {
             let spelled = header.spelled[place].clone();
-            if header.spelled[..place].contains(&spelled) {
+            if !known.insert(spelled.clone()) {
                 return Err(spelled);
             }
             header.push(place, spelled);

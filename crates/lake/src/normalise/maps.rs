@@ -2,19 +2,23 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::io::Read;
 use std::rc::Rc;
 
 use ahash::RandomState;
 use billing::focus::dialect::Dialect;
 use billing::focus::mapping::Object;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::csv::{CsvRow, CsvRows};
 use super::error::{CellProblem, Fault};
 use super::header::{Header, MapColumn};
+use super::limits::{Breach, Meter, is_deeper};
 use super::objects::{append_json, json};
 use super::row::{Row, RowError, Rows};
+use crate::limits::Limit;
 
 /// The most bytes that what is remembered of one column's maps may take before it is forgotten.
 const MEMORY: usize = 4 << 20;
@@ -33,53 +37,94 @@ pub(super) struct Apart {
 /// Where an entry goes.
 enum Target {
     Cell(usize),
-    /// Into the object, under this key as JSON with its colon.
-    Rest(Vec<u8>),
+    /// Into the object, under this key as JSON with its colon; and the number of the map that had it last.
+    Rest(Vec<u8>, u64),
+}
+
+/// Why a map can't be taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Untaken {
+    /// It is not a map as it should be.
+    Problem(CellProblem),
+    /// It is larger than a limit allows.
+    TooMuch(Breach),
+}
+
+impl Untaken {
+    /// The error of a row whose map at `place` is this text.
+    pub(super) fn error(self, place: usize, text: &str) -> RowError {
+        match self {
+            Self::Problem(problem) => RowError::Cell(place, text.to_owned(), problem),
+            Self::TooMuch(breach) => RowError::TooMuch(Some(place), breach),
+        }
+    }
+}
+
+impl From<Breach> for Untaken {
+    fn from(breach: Breach) -> Self {
+        Self::TooMuch(breach)
+    }
+}
+
+impl Apart {
+    /// An empty map of this column.
+    pub(super) fn empty(map: &MapColumn) -> Self {
+        Self { cells: vec![Vec::new(); map.entries.len()], rest: Vec::new() }
+    }
 }
 
 /// Takes the maps of one column apart.
-pub(super) struct MapReader {
+struct MapReader {
     dialect: Dialect,
     map: MapColumn,
     targets: HashMap<String, Target, RandomState>,
     /// Keys of objects given out so far: two keys may come down to one.
     taken: HashSet<String>,
-    pub(super) apart: Apart,
+    apart: Apart,
+    /// The number of the map at hand.
+    number: u64,
+    /// Whether it has a key twice.
+    twice: bool,
 }
 
 impl MapReader {
     fn new(dialect: Dialect, map: MapColumn) -> Self {
-        let cells = vec![Vec::new(); map.entries.len()];
-        let apart = Apart { cells, rest: Vec::new() };
-        Self { dialect, map, targets: HashMap::default(), taken: HashSet::new(), apart }
+        let apart = Apart::empty(&map);
+        let (targets, taken) = (HashMap::default(), HashSet::new());
+        Self { dialect, map, targets, taken, apart, number: 0, twice: false }
     }
 
     /// The next map begins.
-    pub(super) fn begin(&mut self) {
+    fn begin(&mut self) {
         self.apart.cells.iter_mut().for_each(Vec::clear);
         self.apart.rest.clear();
+        (self.number, self.twice) = (self.number + 1, false);
+        // Between two maps only, so that no key of one is forgotten before its end.
+        if self.targets.len() >= KEYS {
+            self.targets.clear();
+            self.taken.clear();
+        }
     }
 
     /// One entry of the map.
-    pub(super) fn entry(&mut self, key: &str, value: &str) {
+    fn entry(&mut self, key: &str, value: &str) {
         if value.is_empty() {
             return;
         }
         if !self.targets.contains_key(key) {
-            if self.targets.len() >= KEYS {
-                self.targets.clear();
-                self.taken.clear();
-            }
             let target = self.target(key);
             self.targets.insert(key.to_owned(), target);
         }
-        match &self.targets[key] {
+        let Some(target) = self.targets.get_mut(key) else { return };
+        match target {
             Target::Cell(at) => {
                 let cell = &mut self.apart.cells[*at];
-                cell.clear();
+                self.twice |= !cell.is_empty();
                 cell.extend_from_slice(value.as_bytes());
             }
-            Target::Rest(key) => {
+            Target::Rest(key, last) => {
+                self.twice |= *last == self.number;
+                *last = self.number;
                 let rest = &mut self.apart.rest;
                 rest.push(if rest.is_empty() { b'{' } else { b',' });
                 rest.extend_from_slice(key);
@@ -89,10 +134,11 @@ impl MapReader {
     }
 
     /// The map is whole.
-    pub(super) fn end(&mut self) {
+    fn end(&mut self) -> Result<(), Untaken> {
         if !self.apart.rest.is_empty() {
             self.apart.rest.push(b'}');
         }
+        if self.twice { Err(Untaken::Problem(CellProblem::TwiceInMap)) } else { Ok(()) }
     }
 
     fn target(&mut self, key: &str) -> Target {
@@ -102,7 +148,7 @@ impl MapReader {
         }
         let (_, short) = Object::of(&column);
         let key = if self.taken.insert(short.to_owned()) { short } else { key };
-        Target::Rest([json(key), b":".to_vec()].concat())
+        Target::Rest([json(key), b":".to_vec()].concat(), 0)
     }
 }
 
@@ -128,7 +174,7 @@ impl<R: Read> MappedRows<R> {
         !header.maps().is_empty() || header.dialect().null_word().is_some()
     }
 
-    pub(super) fn new(rows: CsvRows<R>, header: &Header) -> Self {
+    pub(super) fn new(rows: CsvRows<R>, header: &Header, meter: &Meter) -> Self {
         let mut shape = vec![Place::File; header.names().len()];
         for (number, map) in header.maps().iter().enumerate() {
             shape[map.place] = Place::Rest(number);
@@ -136,7 +182,7 @@ impl<R: Read> MappedRows<R> {
                 shape[*place] = Place::Entry(number, at);
             }
         }
-        let maps = header.maps().iter().map(|map| TextMap::new(header.dialect(), map)).collect();
+        let maps = header.maps().iter().map(|map| TextMap::new(header.dialect(), map, meter)).collect();
         Self { rows, maps, shape, null_word: header.dialect().null_word().map(str::as_bytes) }
     }
 }
@@ -152,8 +198,8 @@ impl<R: Read> Rows for MappedRows<R> {
         for map in &mut self.maps {
             let cell = row.cell(map.place);
             let cell = if self.null_word == Some(&*cell) { Cow::default() } else { cell };
-            let wrong = || RowError::Cell(map.place, String::from_utf8_lossy(&cell).into_owned(), CellProblem::Object);
-            map.current = map.known.apart(&cell).ok_or_else(wrong)?;
+            let wrong = |untaken: Untaken| untaken.error(map.place, &String::from_utf8_lossy(&cell));
+            map.current = map.known.apart(&cell).map_err(wrong)?;
         }
         Ok(Some(MappedRow { row, maps: &self.maps, shape: &self.shape, null_word: self.null_word }))
     }
@@ -194,31 +240,47 @@ struct TextMap {
 }
 
 impl TextMap {
-    fn new(dialect: Dialect, map: &MapColumn) -> Self {
-        Self { place: map.place, known: Known::new(dialect, map.clone()), current: Rc::default() }
+    fn new(dialect: Dialect, map: &MapColumn, meter: &Meter) -> Self {
+        Self { place: map.place, known: Known::new(dialect, map.clone(), meter), current: Rc::default() }
     }
 }
 
 /// Maps that were taken apart lately: most rows repeat one.
 pub(super) struct Known {
-    pub(super) reader: MapReader,
+    reader: MapReader,
+    meter: Meter,
     by_text: HashMap<Box<[u8]>, Rc<Apart>, RandomState>,
     bytes: usize,
 }
 
 impl Known {
-    pub(super) fn new(dialect: Dialect, map: MapColumn) -> Self {
-        Self { reader: MapReader::new(dialect, map), by_text: HashMap::default(), bytes: 0 }
+    pub(super) fn new(dialect: Dialect, map: MapColumn, meter: &Meter) -> Self {
+        Self { reader: MapReader::new(dialect, map), meter: meter.clone(), by_text: HashMap::default(), bytes: 0 }
     }
 
-    /// `None` where the text is no JSON object.
-    pub(super) fn apart(&mut self, text: &[u8]) -> Option<Rc<Apart>> {
+    /// The map of these entries; it lives until the next one.
+    pub(super) fn apart_of(&mut self, entries: impl FnOnce(&mut dyn FnMut(&str, &str))) -> Result<&Apart, Untaken> {
+        self.reader.begin();
+        entries(&mut |key, value| self.reader.entry(key, value));
+        self.reader.end()?;
+        Ok(&self.reader.apart)
+    }
+
+    /// The map of this text, which is a JSON object or nothing.
+    pub(super) fn apart(&mut self, text: &[u8]) -> Result<Rc<Apart>, Untaken> {
         if let Some(known) = self.by_text.get(text) {
-            return Some(Rc::clone(known));
+            return Ok(Rc::clone(known));
+        }
+        // Before it is parsed: what is made of the text is many times larger.
+        self.meter.check(Limit::FieldBytes, text.len() as u64)?;
+        let allowed = self.meter.of(Limit::MapDepth);
+        if is_deeper(text, allowed) {
+            return Err(Untaken::TooMuch(Breach { limit: Limit::MapDepth, allowed }));
         }
         self.reader.begin();
         if !text.is_empty() {
-            let entries: Map<String, Value> = serde_json::from_slice(text).ok()?;
+            let no_object = |_| Untaken::Problem(CellProblem::Object);
+            let Entries(entries) = serde_json::from_slice(text).map_err(no_object)?;
             for (key, value) in &entries {
                 match value {
                     Value::Null => {}
@@ -227,7 +289,7 @@ impl Known {
                 }
             }
         }
-        self.reader.end();
+        self.reader.end()?;
         let apart = Rc::new(self.reader.apart.clone());
         // What is taken apart is about as long as the text, and its cells have some bytes each.
         self.bytes += text.len() * 2 + apart.cells.len() * 32;
@@ -236,7 +298,34 @@ impl Known {
             self.bytes = 0;
         }
         self.by_text.insert(text.into(), Rc::clone(&apart));
-        Some(apart)
+        Ok(apart)
+    }
+}
+
+/// The entries of a JSON object in their order, also those whose key was there before.
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entries, M::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
     }
 }
 
@@ -249,7 +338,7 @@ mod tests {
         let (cells, rows) = CsvRows::open(text.as_bytes(), Marks::default()).unwrap();
         let spelled = cells.into_iter().map(|cell| String::from_utf8(cell).unwrap()).collect();
         let header = Header::of(spelled).unwrap();
-        let rows = MappedRows::new(rows, &header);
+        let rows = MappedRows::new(rows, &header, &Meter::default());
         (header, rows)
     }
 

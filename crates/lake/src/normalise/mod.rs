@@ -12,6 +12,7 @@ mod error;
 mod fill;
 mod header;
 mod instant;
+mod limits;
 mod maps;
 mod objects;
 mod parquet;
@@ -32,23 +33,29 @@ use time::OffsetDateTime;
 pub use error::{CellProblem, IngestError};
 pub use sums::PartTotals;
 
+use limits::Meter;
 use part::Source;
 use plan::Delivered;
+
+use crate::limits::Limits;
 
 /// Turns the files of one delivery into charges; may be shared by threads that read one file each.
 #[derive(Debug)]
 pub struct Normaliser {
     delivered: Delivered,
     scratch: PathBuf,
+    meter: Meter,
 }
 
 impl Normaliser {
     /// For the files of this delivery. What their columns are, each file's own header says; the manifest may list fewer.
-    /// `scratch` is a folder on disk for files that can't be read as a stream.
-    pub fn new(head: &DeliveryHead, scratch: PathBuf) -> Self {
+    /// `scratch` is a folder on disk for files that can't be read as a stream. Limits on the delivery count what all of its
+    /// files have in common.
+    pub fn new(head: &DeliveryHead, scratch: PathBuf, limits: Limits) -> Self {
         let micros = |instant: OffsetDateTime| instant.unix_timestamp() * 1_000_000;
         let (start, end) = (micros(head.period.start()), micros(head.period.end()));
-        Self { delivered: Delivered { payer: head.payer.to_string(), start, end }, scratch }
+        let delivered = Delivered { payer: head.payer.to_string(), start, end };
+        Self { delivered, scratch, meter: Meter::new(limits) }
     }
 
     /// Reads one file from `packed`, its bytes as delivered, and gives its charges to `sink` in batches of
@@ -61,7 +68,8 @@ impl Normaliser {
         packed: impl Read,
         sink: &mut dyn FnMut(RecordBatch) -> Result<(), IngestError>,
     ) -> Result<PartTotals, IngestError> {
-        part::read(Source { file: &part.key, delivered: &self.delivered, scratch: &self.scratch }, packed, sink)
+        let Self { delivered, scratch, meter } = self;
+        part::read(Source { file: &part.key, delivered, scratch, meter }, packed, sink)
     }
 
     /// The charges that close the month, from the totals of all of its files: `None` for a right bill.

@@ -12,16 +12,18 @@ use billing::formats::{Format, Packing};
 use super::charge::{Charge, ChargePlan};
 use super::columns::BATCH_ROWS;
 use super::csv::CsvRows;
-use super::error::{Fault, IngestError};
+use super::error::{Fault, IngestError, told};
 use super::fill::Filler;
 use super::header::Header;
+use super::limits::{Breach, Meter};
 use super::maps::MappedRows;
 use super::objects;
 use super::parquet;
 use super::plan::{self, Delivered};
 use super::row::{Row, RowError, Rows};
 use super::sums::{PartTotals, RunningSums};
-use super::unpack::{self, Marks, ROW_LIMIT};
+use super::unpack::{self, Marks};
+use crate::limits::Limit;
 use crate::schema::charges_schema;
 
 /// A batch ends when its rows had this many bytes, however few they are: memory does not grow with the length of rows.
@@ -39,13 +41,18 @@ pub(super) struct Source<'a> {
     pub(super) delivered: &'a Delivered,
     /// A folder on disk for what can't be read as a stream.
     pub(super) scratch: &'a Path,
+    /// What is allowed of it.
+    pub(super) meter: &'a Meter,
 }
 
 /// Reads the file to its end. What it is packed in, its first bytes say; which columns it has, its header.
 pub(super) fn read(source: Source<'_>, packed: impl Read, sink: &mut Sink<'_>) -> Result<PartTotals, IngestError> {
-    let marks = Marks::default();
+    let marks = Marks::new(source.meter.clone());
     let file = source.file;
-    let unpack_error = |error: std::io::Error| IngestError::Unpack { file: file.to_owned(), reason: error.to_string() };
+    let unpack_error = |error: std::io::Error| match Breach::of(&error) {
+        Some(breach) => IngestError::too_much(file, (None, None), breach),
+        None => IngestError::Unpack { file: file.to_owned(), reason: error.to_string() },
+    };
     let (start, packed) = unpack::open(packed, &marks).map_err(unpack_error)?;
     if start.is_empty() {
         // No bytes at all: AWS empties the files that an overwritten report no longer needs.
@@ -58,8 +65,8 @@ pub(super) fn read(source: Source<'_>, packed: impl Read, sink: &mut Sink<'_>) -
         Packing::GzipCsv => read_text(source, (unpack::gzipped(packed, &marks), &marks), sink)?,
         Packing::ZipCsv => read_text(source, (unpack::zipped(packed, &marks).map_err(unpack_error)?, &marks), sink)?,
         Packing::Parquet => {
-            let (header, mut rows) = parquet::open(file, packed, source.scratch, &marks)?;
-            Part::new(file, header, source.delivered).read(&mut rows, sink)?
+            let (header, mut rows) = parquet::open(source, packed, &marks)?;
+            Part::new(source, header).read(&mut rows, sink)?
         }
     };
     totals.bytes_packed = marks.packed.get();
@@ -81,37 +88,34 @@ fn read_text(
     let header = Header::read(file, cells)?;
     // Only what needs it goes the longer way.
     if MappedRows::<&[u8]>::are_needed(&header) {
-        let mut rows = MappedRows::new(rows, &header);
-        Part::new(file, header, source.delivered).read(&mut rows, sink)
+        let mut rows = MappedRows::new(rows, &header, source.meter);
+        Part::new(source, header).read(&mut rows, sink)
     } else {
-        Part::new(file, header, source.delivered).read(&mut rows, sink)
+        Part::new(source, header).read(&mut rows, sink)
     }
 }
 
-fn row_error(file: &str, row: u64, (error, columns): (RowError, &[String])) -> IngestError {
-    let file = file.to_owned();
+fn row_error(name: &str, row: u64, (error, columns): (RowError, &[String])) -> IngestError {
+    let file = name.to_owned();
+    // The header is no row.
+    let counted = (row > 0).then_some(row);
     match error {
         RowError::Read(reason) => IngestError::Unpack { file, reason },
         RowError::CellCount(found) => IngestError::CellCount { file, row, found, expected: columns.len() },
-        RowError::TooLong => IngestError::RowTooLong { file, row, limit: ROW_LIMIT },
+        RowError::TooMuch(place, breach) => {
+            IngestError::too_much(name, (counted, place.map(|place| columns[place].as_str())), breach)
+        }
         RowError::ColumnType(column, data_type) => IngestError::ColumnType { file, column, data_type },
         RowError::Cell(place, value, problem) => {
-            IngestError::Cell { file, row, column: columns[place].clone(), value: shortened(value), problem }
+            IngestError::Cell { file, row, column: told(&columns[place]), value: told(&value), problem }
         }
-    }
-}
-
-/// A cell, cut short where it is long.
-fn shortened(value: String) -> String {
-    match value.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value,
     }
 }
 
 /// A file being read.
 struct Part<'f> {
     file: &'f str,
+    meter: &'f Meter,
     header: Header,
     charges: ChargePlan,
     fillers: Vec<Filler>,
@@ -123,14 +127,17 @@ struct Part<'f> {
     charges_added: u64,
     batch_rows: usize,
     batch_bytes: usize,
+    /// What all rows so far had.
+    bytes: u64,
 }
 
 impl<'f> Part<'f> {
-    fn new(file: &'f str, header: Header, delivered: &Delivered) -> Self {
+    fn new(source: Source<'f>, header: Header) -> Self {
         Self {
-            file,
+            file: source.file,
+            meter: source.meter,
             charges: ChargePlan::new(&header),
-            fillers: plan::fillers(&header, delivered),
+            fillers: plan::fillers(&header, source.delivered),
             sums: RunningSums::new(&header),
             unknown_types: BTreeSet::new(),
             currencies: HashSet::new(),
@@ -140,6 +147,7 @@ impl<'f> Part<'f> {
             charges_added: 0,
             batch_rows: 0,
             batch_bytes: 0,
+            bytes: 0,
         }
     }
 
@@ -149,6 +157,7 @@ impl<'f> Part<'f> {
             let next = rows.next();
             let wrong = |error| row_error(self.file, self.row, (error, self.header.spelled()));
             let Some(row) = next.map_err(wrong)? else { break };
+            self.check_size(&row)?;
             self.take(&row).map_err(|fault| self.cell_error(&row, fault))?;
             // A row may make two charges.
             if self.batch_rows + 1 >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
@@ -167,6 +176,28 @@ impl<'f> Part<'f> {
             currencies: self.currencies.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
             ..PartTotals::default()
         })
+    }
+
+    /// Whether the row, its cells and the rows so far are as few and short as they must be.
+    #[inline]
+    fn check_size(&self, row: &impl Row) -> Result<(), IngestError> {
+        let long = self.meter.of(Limit::FieldBytes).min(self.meter.of(Limit::RowBytes));
+        let rows = self.meter.of(Limit::PartRows);
+        if self.row <= rows && row.size() as u64 <= long { Ok(()) } else { self.check_each(row) }
+    }
+
+    /// Likewise, cell by cell: nearly no row is as long as one cell may be.
+    #[cold]
+    fn check_each(&self, row: &impl Row) -> Result<(), IngestError> {
+        let too_much =
+            |column: Option<&str>, breach| IngestError::too_much(self.file, (Some(self.row), column), breach);
+        self.meter.check(Limit::PartRows, self.row).map_err(|breach| too_much(None, breach))?;
+        self.meter.check(Limit::RowBytes, row.size() as u64).map_err(|breach| too_much(None, breach))?;
+        for (place, column) in self.header.spelled().iter().enumerate() {
+            let found = row.cell(place).len() as u64;
+            self.meter.check(Limit::FieldBytes, found).map_err(|breach| too_much(Some(column), breach))?;
+        }
+        Ok(())
     }
 
     fn take(&mut self, row: &impl Row) -> Result<(), Fault> {
@@ -204,7 +235,10 @@ impl<'f> Part<'f> {
 
     fn batch(&mut self) -> Result<RecordBatch, IngestError> {
         let rows = std::mem::take(&mut self.batch_rows);
-        self.batch_bytes = 0;
+        self.bytes += std::mem::take(&mut self.batch_bytes) as u64;
+        // A dictionary's few bytes may stand for very many.
+        let too_much = |breach| IngestError::too_much(self.file, (Some(self.row), None), breach);
+        self.meter.check(Limit::PartBytes, self.bytes).map_err(too_much)?;
         let arrays: Result<Vec<_>, _> = self.fillers.iter_mut().map(|filler| filler.finish(rows)).collect();
         arrays
             .and_then(|arrays| RecordBatch::try_new(charges_schema(), arrays))
@@ -216,8 +250,8 @@ impl<'f> Part<'f> {
         IngestError::Cell {
             file: self.file.to_owned(),
             row: self.row,
-            column: self.header.spelled()[fault.column].clone(),
-            value: shortened(value),
+            column: told(&self.header.spelled()[fault.column]),
+            value: told(&value),
             problem: fault.problem,
         }
     }

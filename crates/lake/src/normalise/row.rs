@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::{CellProblem, Fault};
+use super::limits::Breach;
 
 /// One row: cells by the place of their column, as text.
 pub(super) trait Row {
@@ -33,12 +34,18 @@ pub(super) enum RowError {
     Read(String),
     /// The row has this many cells instead of the header's.
     CellCount(usize),
-    /// The row is too long.
-    TooLong,
+    /// More than a limit allows, in this column where it is one column's.
+    TooMuch(Option<usize>, Breach),
     /// A column has a type that has no text: the column as the file spells it, and its type.
     ColumnType(String, String),
     /// A cell of the row can't be taken apart: its column's place, its text, and what is wrong.
     Cell(usize, String, CellProblem),
+}
+
+impl From<Breach> for RowError {
+    fn from(breach: Breach) -> Self {
+        Self::TooMuch(None, breach)
+    }
 }
 
 /// The rows of a file, in order.

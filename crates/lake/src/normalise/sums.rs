@@ -78,10 +78,13 @@ impl RunningSums {
             }
             self.key.push(SEPARATOR);
         }
-        // The key is copied only for a new sum: nearly every row finds its own.
+        // The key is copied, and looked at, only for a new sum: nearly every row finds its own.
         let sum = match self.by_key.get_mut(&self.key) {
             Some(sum) => sum,
-            None => self.by_key.entry(self.key.clone()).or_default(),
+            None => {
+                self.check_key(row)?;
+                self.by_key.entry(self.key.clone()).or_default()
+            }
         };
         sum.rows += 1;
         if !charge.split {
@@ -89,6 +92,15 @@ impl RunningSums {
             sum.cost = sum_of.ok_or(Fault::new(self.cost, CellProblem::Overflow))?;
         }
         Ok(())
+    }
+
+    /// Whether the parts of the key can be told apart again.
+    fn check_key(&self, row: &impl Row) -> Result<(), Fault> {
+        let places = self.places.into_iter().flatten();
+        match places.into_iter().find(|place| row.cell(*place).contains(&SEPARATOR)) {
+            Some(place) => Err(Fault::new(place, CellProblem::ZeroByte)),
+            None => Ok(()),
+        }
     }
 
     /// The sums by the words of their keys.

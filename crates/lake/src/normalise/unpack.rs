@@ -7,10 +7,9 @@ use std::rc::Rc;
 use billing::formats::MAGIC_BYTES;
 use flate2::bufread::MultiGzDecoder;
 
+use super::limits::{Breach, Meter};
 use super::zip::ZippedFile;
-
-/// The most bytes that one row may have. The longest real ones, with hundreds of tags, have some ten thousand.
-pub(super) const ROW_LIMIT: u64 = 16 << 20;
+use crate::limits::Limit;
 
 /// How much of the packed file is held at once.
 const PACKED_BUFFER: usize = 128 << 10;
@@ -24,6 +23,20 @@ pub(super) struct Marks {
     pub(super) unpacked: Rc<Cell<u64>>,
     /// Unpacked bytes up to the end of the last whole row.
     pub(super) parsed: Rc<Cell<u64>>,
+    /// What is allowed.
+    pub(super) meter: Meter,
+}
+
+impl Marks {
+    pub(super) fn new(meter: Meter) -> Self {
+        Self { meter, ..Self::default() }
+    }
+
+    /// Notes that so much more is unpacked.
+    pub(super) fn unpack(&self, more: u64) -> Result<(), Breach> {
+        self.unpacked.set(self.unpacked.get() + more);
+        self.meter.count(more, (self.unpacked.get(), self.packed.get()))
+    }
 }
 
 /// A packed file, from its first byte on.
@@ -56,23 +69,12 @@ pub(super) struct Text<D> {
 
 impl<D: Read> Read for Text<D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.marks.unpacked.get() - self.marks.parsed.get() > ROW_LIMIT {
-            return Err(io::Error::other(RowTooLong));
-        }
+        let marks = &self.marks;
+        marks.meter.check(Limit::RowBytes, marks.unpacked.get() - marks.parsed.get())?;
         let count = self.inner.read(buffer)?;
-        self.marks.unpacked.set(self.marks.unpacked.get() + count as u64);
+        marks.unpack(count as u64)?;
         Ok(count)
     }
-}
-
-/// A row is longer than [`ROW_LIMIT`].
-#[derive(Debug, thiserror::Error)]
-#[error("a row is too long")]
-struct RowTooLong;
-
-/// Whether reading failed because a row is longer than [`ROW_LIMIT`].
-pub(super) fn is_row_too_long(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<RowTooLong>)
 }
 
 /// Counts what is read.
@@ -150,6 +152,6 @@ mod tests {
         let packed = gzip(&"x".repeat(20 << 20));
         let mut text = gzipped(open(packed.as_slice(), &marks).unwrap().1, &marks);
         let error = io::copy(&mut text, &mut io::sink()).unwrap_err();
-        assert!(is_row_too_long(&error), "{error}");
+        assert_eq!(Breach::of(&error).map(|breach| breach.limit), Some(Limit::RowBytes), "{error}");
     }
 }

@@ -137,7 +137,7 @@ fn maps_may_be_json_in_parquet_too() {
     let read = read_packed(&lines([1.0, 2.0], columns(r#"{"product_name":"EC2","vcpu":2}"#))).unwrap();
     check(&read, &[("ServiceName", ["EC2", "Other"]), ("SkuPriceDetails", [r#"{"vcpu":"2"}"#, "-"])]);
     let error = read_packed(&lines([1.0, 2.0], columns("EC2"))).unwrap_err().to_string();
-    assert!(error.contains("column `product`") && error.contains("no JSON object"), "{error}");
+    assert!(error.contains("row 1, column `product`") && error.contains("`EC2` is not a JSON object"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::error::CellProblem;
 use super::*;
+use crate::limits::{Limit, Setting};
 
 #[track_caller]
 fn refuses(packed: &[u8], expect: &[&str]) {
@@ -132,7 +133,7 @@ fn a_long_file_comes_in_batches_and_loses_nothing() {
     let lines: Vec<_> = (0..20_001).map(|at| if at % 3 == 0 { unused } else { ("Usage", "0.1", "") }).collect();
     let mut sizes = Vec::new();
     let packed = gzip(text("savingsPlan/TotalCommitmentToDate", &lines).as_bytes());
-    let totals = Normaliser::new(&head(), std::env::temp_dir())
+    let totals = Normaliser::new(&head(), std::env::temp_dir(), Limits::default())
         .read_part(&part(), packed.as_slice(), &mut |batch| {
             sizes.push(batch.num_rows());
             Ok(())
@@ -146,7 +147,69 @@ fn a_long_file_comes_in_batches_and_loses_nothing() {
 #[test]
 fn a_sink_that_stops_stops_the_reading() {
     let packed = gzip(text("", &[("Usage", "1", "")]).as_bytes());
-    let stopped = Normaliser::new(&head(), std::env::temp_dir())
-        .read_part(&part(), packed.as_slice(), &mut |_| Err(IngestError::Stopped));
+    let stopped = Normaliser::new(&head(), std::env::temp_dir(), Limits::default()).read_part(
+        &part(),
+        packed.as_slice(),
+        &mut |_| Err(IngestError::Stopped),
+    );
     assert_eq!(stopped, Err(IngestError::Stopped));
+}
+
+#[test]
+fn each_limit_of_text_is_told_by_its_name() {
+    let file = text(
+        "resource_tags",
+        &[("Usage", "1", ""), ("Usage", "1", &format!("\"{{\"\"a\"\":\"\"{}\"\"}}\"", "x".repeat(5000)))],
+    );
+    let file = file
+        .replace("lineItem/", "line_item_")
+        .replace("LineItemType", "line_item_type")
+        .replace("UnblendedCost", "unblended_cost");
+    let file = file.replace("UsageAccountId", "usage_account_id").replace("UsageStartDate", "usage_start_date");
+    let packed = gzip(file.replace("UsageEndDate", "usage_end_date").as_bytes());
+    read_packed(&packed).unwrap();
+    for (limit, allowed, expect) in [
+        (Limit::PartRows, 1, "row 2 of `report-00001.csv.gz`: it has more than 1 rows"),
+        (Limit::Columns, 5, "`report-00001.csv.gz`: it has more than 5 columns"),
+        (
+            Limit::FieldBytes,
+            4096,
+            "row 2, column `resource_tags` of `report-00001.csv.gz`: a cell is longer than 4 KiB",
+        ),
+        (Limit::RowBytes, 4096, "a row is longer than 4 KiB"),
+        (Limit::PartBytes, 4096, "it unpacks to more than 4 KiB"),
+        (Limit::DeliveryBytes, 4096, "the delivery's files together unpack to more than 4 KiB"),
+    ] {
+        let error = read_within(&packed, Limits::default().with(Setting::new(limit, allowed))).unwrap_err().to_string();
+        assert!(error.contains(expect) && error.contains(&format!("`--limit {}=…`", limit.name())), "{error}");
+    }
+    let limits = [(Limit::RatioFrom, 4096), (Limit::Ratio, 10)].into_iter();
+    let limits = limits.fold(Limits::default(), |limits, (limit, allowed)| limits.with(Setting::new(limit, allowed)));
+    let error = read_within(&packed, limits).unwrap_err().to_string();
+    assert!(error.contains("it unpacks to more than 10 times its size"), "{error}");
+}
+
+#[test]
+fn maps_that_nest_or_repeat_a_key_are_refused() {
+    let read = |map: &str| {
+        let quoted = map.replace('"', "\"\"");
+        read_packed(&gzip(format!("BilledCost,EffectiveCost,ListCost,ContractedCost,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,SubAccountId,ServiceName,ServiceCategory,Tags\n1,1,1,1,Usage,2026-09-02T03:00:00Z,2026-09-02T04:00:00Z,1,a,b,\"{quoted}\"\n").as_bytes()))
+    };
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    for (map, expect) in [
+        (r#"{"a":"1","a":"2"}"#, "says two things of one key"),
+        (r#"{"a":"1","b":"","a":"1"}"#, "says two things of one key"),
+        (deep.as_str(), "a map nests deeper than 16"),
+    ] {
+        let error = read(map).unwrap_err().to_string();
+        assert!(error.contains(expect) && error.contains("row 1, column `Tags`"), "{error}");
+    }
+    assert_eq!(read(r#"{"a":"","a":"1","b":"{{{{"}"#).unwrap().column("Tags"), [r#"{"a":"1","b":"{{{{"}"#]);
+}
+
+#[test]
+fn a_zero_byte_in_a_name_is_refused_and_a_terminal_is_not_moved() {
+    refuses_line("bill/InvoiceId", ("Usage", "1", "a\0b"), &["row 2", "bill/InvoiceId", "zero byte"]);
+    let error = try_read("", &[("Usage", "\u{1b}[31m7", "")]).unwrap_err().to_string();
+    assert!(error.contains("`\u{fffd}[31m7`"), "{error:?}");
 }

@@ -1,6 +1,7 @@
 //! What normalising makes of whole files: a kit, and the cases by topic.
 
 mod columns;
+mod damage;
 mod formats;
 mod hostile;
 mod money;
@@ -17,6 +18,7 @@ use flate2::write::GzEncoder;
 use time::macros::datetime;
 
 use super::{IngestError, Normaliser, PartTotals};
+use crate::limits::Limits;
 use crate::schema::charges_schema;
 
 /// The columns that every test's file has, before its own.
@@ -55,8 +57,12 @@ struct Read {
 }
 
 fn read_packed(packed: &[u8]) -> Result<Read, IngestError> {
+    read_within(packed, Limits::default())
+}
+
+fn read_within(packed: &[u8], limits: Limits) -> Result<Read, IngestError> {
     let mut batches = Vec::new();
-    let totals = Normaliser::new(&head(), std::env::temp_dir()).read_part(&part(), packed, &mut |batch| {
+    let totals = Normaliser::new(&head(), std::env::temp_dir(), limits).read_part(&part(), packed, &mut |batch| {
         batches.push(batch);
         Ok(())
     })?;

@@ -240,7 +240,7 @@ fn what_a_negation_does_not_cancel_is_billed_once() {
         ("SavingsPlanNegation", "-2.25", "i2,,EUR"),
         ("Usage", "1", "i2,,EUR"),
     ];
-    let normaliser = Normaliser::new(&head(), std::env::temp_dir());
+    let normaliser = Normaliser::new(&head(), std::env::temp_dir(), Limits::default());
     let mut totals = read(columns, &right).totals;
     assert_eq!(normaliser.closing_charges(&totals).unwrap(), None);
 
