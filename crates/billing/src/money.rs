@@ -28,7 +28,8 @@ const fn lifts() -> [i128; SCALE as usize + 1] {
 
 /// A decimal number, exact, held as its value × 10^18. It has no currency: that is a column of its own.
 ///
-/// Nothing here rounds. A text that needs more than 18 decimals or 20 digits before the point is refused.
+/// Nothing here rounds but [`per`](Amount::per), which makes a price and never a cost. A text that needs more than 18
+/// decimals or 20 digits before the point is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Amount(i128);
 
@@ -86,6 +87,25 @@ impl Amount {
     /// The amount with its sign turned, or `None` where it needs more than 38 digits.
     pub fn checked_neg(self) -> Option<Amount> {
         self.0.checked_neg().and_then(within_precision)
+    }
+
+    /// The price of one unit where `self` is the cost of `quantity` of them, to the nearest of 18 decimals.
+    ///
+    /// `None` where there is no such price: of nothing, below zero, or of more than 38 digits.
+    pub fn per(self, quantity: Amount) -> Option<Amount> {
+        let (cost, units) = (self.0.unsigned_abs(), quantity.0.unsigned_abs());
+        if units == 0 || (self.0 < 0) != (quantity.0 < 0) && cost != 0 {
+            return None;
+        }
+        // Long division: 18 digits more than the whole quotient, and one to round by.
+        let (mut price, mut rest) = (cost / units, cost % units);
+        for _ in 0..SCALE {
+            rest = rest.checked_mul(10)?;
+            price = price.checked_mul(10)?.checked_add(rest / units)?;
+            rest %= units;
+        }
+        let rounded = price.checked_add(u128::from(rest >= units - rest))?;
+        i128::try_from(rounded).ok().and_then(within_precision)
     }
 }
 
@@ -256,6 +276,27 @@ mod tests {
     #[track_caller]
     fn refuses(text: &str, expect: AmountError) {
         assert_eq!(Amount::parse(text.as_bytes()), Err(expect), "`{text}`");
+    }
+
+    #[test]
+    fn a_price_times_its_quantity_is_the_cost_again() {
+        let amount = |text: &str| text.parse::<Amount>().unwrap();
+        for (cost, quantity, price) in [
+            ("1259.99", "2", "629.995"),
+            ("412.7731", "1", "412.7731"),
+            ("1", "3", "0.333333333333333333"),
+            ("2", "3", "0.666666666666666667"),
+            ("0.000000000000000001", "4", "0"),
+            ("0.000000000000000001", "2", "0.000000000000000001"),
+            ("99999999999999999999", "1", "99999999999999999999"),
+            ("0", "5", "0"),
+            ("-6", "-2", "3"),
+        ] {
+            assert_eq!(amount(cost).per(amount(quantity)), Some(amount(price)), "{cost} / {quantity}");
+        }
+        for (cost, quantity) in [("1", "0"), ("-1", "2"), ("1", "-2"), ("99999999999999999999", "0.1")] {
+            assert_eq!(amount(cost).per(amount(quantity)), None, "{cost} / {quantity}");
+        }
     }
 
     #[test]

@@ -125,6 +125,8 @@ impl Holding<'_> {
         desk.cells.set(Col::LineItemDescription, &text);
         let fee = self.upfront_value();
         desk.cells.set_amount(Col::UnblendedRate, Dec::ZERO);
+        // On this line AWS states the hours of the whole term.
+        desk.cells.set_amount(Col::ReservationTotalReservedUnits, Dec::whole(self.count * 365 * 24));
         let money = Money { kind: Kind::ReservationUpfront, unblended: fee, blended: Some(fee), ..Money::default() };
         desk.emit(&Head { bill: Bill::Purchase, ..head }, &money)
     }

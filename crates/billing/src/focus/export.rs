@@ -22,7 +22,7 @@ pub const REQUIRED: [&str; 7] = [
 
 /// The column of the same name; null where the export has no value.
 const fn same(target: &'static str, columns: &'static [&'static str]) -> Mapping {
-    Mapping { target, value: Value::First(columns), absent: Absent::Null, words: &[] }
+    Mapping { target, value: Value::First(columns), absent: Absent::Null, words: &[], only_with: None }
 }
 
 const fn or(mapping: Mapping, absent: Absent) -> Mapping {

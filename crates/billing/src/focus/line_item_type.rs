@@ -59,7 +59,9 @@ pub struct LineItemRule {
     pub list: Money,
     /// `ContractedCost`.
     pub contracted: Money,
-    /// `ContractedUnitPrice`; null where empty.
+    /// `ListUnitPrice`; where empty, the list cost by the quantity priced.
+    pub list_price: Money,
+    /// `ContractedUnitPrice`; where empty, the contracted cost by the quantity priced.
     pub contracted_price: Money,
     /// `x_NetEffectiveCost`; null where empty.
     pub net_effective: Money,
@@ -94,6 +96,7 @@ const USAGE: LineItemRule = LineItemRule {
     effective: UNBLENDED,
     list: ON_DEMAND_OR_UNBLENDED,
     contracted: UNBLENDED,
+    list_price: ON_DEMAND_RATE,
     contracted_price: UNBLENDED_RATE,
     net_effective: NOTHING,
     committed: NOTHING,
@@ -111,10 +114,12 @@ const COVERED: LineItemRule = LineItemRule {
     ..USAGE
 };
 
+/// A purchase. The rates that AWS states on it are not what its cost is the product of, so its prices are worked out.
 const FEE: LineItemRule = LineItemRule {
     name: "Fee",
     category: "Purchase",
     frequency: "One-Time",
+    list_price: NOTHING,
     contracted_price: NOTHING,
     quantity: Quantity::Bought,
     ..USAGE
@@ -129,6 +134,7 @@ const CREDIT: LineItemRule = LineItemRule {
     category: "Credit",
     frequency: "One-Time",
     pricing: Some("Other"),
+    list_price: NOTHING,
     contracted_price: NOTHING,
     quantity: Quantity::None,
     ..USAGE
@@ -182,9 +188,14 @@ pub const RULES: &[LineItemRule] = &[
         unused: Some(UNUSED_SAVINGS_PLAN),
         ..COMMITMENT
     },
-    LineItemRule { name: "SavingsPlanUpfrontFee", ..COMMITMENT },
-    // The upfront fee of a reservation is a `Fee` like any other, but for the reservation that it names.
-    LineItemRule { only_with: Some("reservation/ReservationARN"), ..COMMITMENT },
+    LineItemRule { name: "SavingsPlanUpfrontFee", committed: UNBLENDED, ..COMMITMENT },
+    // The upfront fee of a reservation is a `Fee` like any other, but for the reservation that it names; the units that AWS
+    // states there are those of the whole term.
+    LineItemRule {
+        only_with: Some("reservation/ReservationARN"),
+        committed: &["reservation/TotalReservedUnits"],
+        ..COMMITMENT
+    },
     FEE,
     LineItemRule { name: "FlatRateSubscription", frequency: "Recurring", ..FEE },
     CREDIT,
@@ -203,8 +214,8 @@ pub const CANCELLING: [&str; 2] = ["SavingsPlanCoveredUsage", "SavingsPlanNegati
 impl LineItemRule {
     /// Every source column that the rule reads.
     pub fn sources(&self) -> impl Iterator<Item = &'static str> {
-        let costs = [self.billed, self.effective, self.list, self.contracted, self.contracted_price];
-        let others = [self.net_effective, self.committed];
+        let costs = [self.billed, self.effective, self.list, self.contracted];
+        let others = [self.list_price, self.contracted_price, self.net_effective, self.committed];
         let unused = self.unused.map_or([NOTHING; 3], |unused| [unused.plus, unused.minus, unused.quantity]);
         costs.into_iter().chain(others).chain(unused).flatten().copied().chain(self.only_with)
     }

@@ -35,8 +35,29 @@ pub const SAVINGS_PLAN: &str = "savingsPlan/SavingsPlanARN";
 pub const USAGE_AMOUNT: &str = "lineItem/UsageAmount";
 /// What the usage amount is in.
 pub const UNIT: &str = "pricing/unit";
+/// The unit of a quantity whose line states none.
+pub const COUNTED: &str = "Units";
 /// The currency of the line.
 pub const CURRENCY: &str = "lineItem/CurrencyCode";
+/// The currency of the line's prices.
+pub const PRICE_CURRENCY: &str = "pricing/currency";
+/// What is priced, in the price list.
+pub const SKU: &str = "product/sku";
+/// The region's code.
+pub const REGION: &[&str] = &["product/regionCode", "product/region"];
+/// The region's name, or where else the product is.
+pub const LOCATION: &str = "product/location";
+const REGION_NAME: &[&str] = &[REGION[0], REGION[1], LOCATION];
+/// The resource that is charged for.
+pub const RESOURCE: &str = "lineItem/ResourceId";
+/// The kind of product, within a service.
+pub const PRODUCT_FAMILY: &str = "product/productFamily";
+/// The capacity reservation that the line is about, where the report says.
+pub const CAPACITY: &str = "capacityReservation/CapacityReservationArn";
+/// What the line is to that capacity reservation.
+pub const CAPACITY_STATUS: &str = "capacityReservation/CapacityReservationStatus";
+/// What the usage types of a capacity reservation's unused hours begin with; the resource is then the reservation.
+pub const UNUSED_CAPACITY: [&str; 2] = ["UnusedBox", "UnusedDed"];
 
 /// Where a column's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +72,12 @@ pub enum Value {
     Service(ServiceFact),
     /// By which kind of commitment the line is about.
     Commitment(CommitmentFact),
+    /// By which capacity reservation the line is about.
+    Capacity(CapacityFact),
+    /// By the table of regions.
+    RegionName,
+    /// By the table of resource types.
+    ResourceType,
     /// One JSON object of many source columns' cells that are not empty.
     Object(Object),
     /// This format says nothing of the kind.
@@ -65,7 +92,11 @@ pub enum LineItemFact {
     EffectiveCost,
     ListCost,
     ContractedCost,
+    ListUnitPrice,
     ContractedUnitPrice,
+    PricingCurrencyListUnitPrice,
+    PricingCurrencyContractedUnitPrice,
+    PricingCurrencyEffectiveCost,
     NetEffectiveCost,
     UnblendedCost,
     ChargeCategory,
@@ -77,6 +108,7 @@ pub enum LineItemFact {
     ConsumedQuantity,
     ConsumedUnit,
     PricingQuantity,
+    PricingUnit,
     IsSplitCost,
 }
 
@@ -100,6 +132,15 @@ pub enum CommitmentFact {
     Type,
     /// The pricing unit or the currency.
     Unit,
+}
+
+/// What the capacity reservation decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CapacityFact {
+    /// Its ARN.
+    Id,
+    /// `Used` or `Unused`.
+    Status,
 }
 
 /// Which source columns a JSON object gathers.
@@ -147,10 +188,12 @@ pub struct Mapping {
     pub absent: Absent,
     /// Words in place of a number that mean nothing; any other is an error.
     pub words: &'static [&'static str],
+    /// The value is null where this source column is empty, whatever the others say.
+    pub only_with: Option<&'static str>,
 }
 
 const fn first(target: &'static str, columns: &'static [&'static str]) -> Mapping {
-    Mapping { target, value: Value::First(columns), absent: Absent::Null, words: &[] }
+    Mapping { target, value: Value::First(columns), absent: Absent::Null, words: &[], only_with: None }
 }
 
 /// A quantity or rate in whose place AWS has been seen to write a word.
@@ -178,6 +221,10 @@ const fn commitment(target: &'static str, fact: CommitmentFact) -> Mapping {
     Mapping { value: Value::Commitment(fact), ..first(target, &[]) }
 }
 
+const fn capacity(target: &'static str, fact: CapacityFact) -> Mapping {
+    Mapping { value: Value::Capacity(fact), ..first(target, &[]) }
+}
+
 const fn object(target: &'static str, object: Object) -> Mapping {
     Mapping { value: Value::Object(object), ..first(target, &[]) }
 }
@@ -192,8 +239,8 @@ pub const MAPPINGS: &[Mapping] = &[
     Mapping { absent: Absent::Text("USD"), ..first("BillingCurrency", &[CURRENCY, "pricing/currency"]) },
     Mapping { absent: Absent::MonthEnd, ..first("BillingPeriodEnd", &["bill/BillingPeriodEndDate"]) },
     Mapping { absent: Absent::MonthStart, ..first("BillingPeriodStart", &[PERIOD_START]) },
-    nothing("CapacityReservationId"),
-    nothing("CapacityReservationStatus"),
+    capacity("CapacityReservationId", CapacityFact::Id),
+    capacity("CapacityReservationStatus", CapacityFact::Status),
     line_item("ChargeCategory", LineItemFact::ChargeCategory),
     line_item("ChargeClass", LineItemFact::ChargeClass),
     first("ChargeDescription", &["lineItem/LineItemDescription"]),
@@ -218,26 +265,26 @@ pub const MAPPINGS: &[Mapping] = &[
         ..first("InvoiceIssuerName", &["bill/InvoicingEntity", "lineItem/LegalEntity"])
     },
     line_item("ListCost", LineItemFact::ListCost),
-    wordy("ListUnitPrice", &["pricing/publicOnDemandRate"]),
+    Mapping { words: WORDS, ..line_item("ListUnitPrice", LineItemFact::ListUnitPrice) },
     line_item("PricingCategory", LineItemFact::PricingCategory),
-    first("PricingCurrency", &["pricing/currency", CURRENCY]),
-    nothing("PricingCurrencyContractedUnitPrice"),
-    nothing("PricingCurrencyEffectiveCost"),
-    nothing("PricingCurrencyListUnitPrice"),
+    Mapping { absent: Absent::Text("USD"), ..first("PricingCurrency", &[PRICE_CURRENCY, CURRENCY]) },
+    line_item("PricingCurrencyContractedUnitPrice", LineItemFact::PricingCurrencyContractedUnitPrice),
+    line_item("PricingCurrencyEffectiveCost", LineItemFact::PricingCurrencyEffectiveCost),
+    line_item("PricingCurrencyListUnitPrice", LineItemFact::PricingCurrencyListUnitPrice),
     line_item("PricingQuantity", LineItemFact::PricingQuantity),
-    first("PricingUnit", &[UNIT]),
+    line_item("PricingUnit", LineItemFact::PricingUnit),
     always("ProviderName", "AWS"),
     Mapping { absent: Absent::Text("Amazon Web Services, Inc."), ..first("PublisherName", &["lineItem/LegalEntity"]) },
-    first("RegionId", &["product/regionCode", "product/region"]),
-    first("RegionName", &["product/location"]),
-    first("ResourceId", &["lineItem/ResourceId"]),
+    first("RegionId", REGION),
+    Mapping { value: Value::RegionName, ..first("RegionName", &[]) },
+    first("ResourceId", &[RESOURCE]),
     nothing("ResourceName"),
-    nothing("ResourceType"),
+    Mapping { value: Value::ResourceType, ..first("ResourceType", &[]) },
     service("ServiceCategory", ServiceFact::Category),
     service("ServiceName", ServiceFact::Name),
     service("ServiceSubcategory", ServiceFact::Subcategory),
-    first("SkuId", &["product/sku"]),
-    first("SkuMeter", &["product/usagetype"]),
+    first("SkuId", &[SKU]),
+    Mapping { only_with: Some(SKU), ..first("SkuMeter", &["product/usagetype"]) },
     object("SkuPriceDetails", Object::Product),
     first("SkuPriceId", &["pricing/RateCode"]),
     first("SubAccountId", &[USAGE_ACCOUNT]),
@@ -262,14 +309,14 @@ pub const MAPPINGS: &[Mapping] = &[
     first("x_TaxType", &["lineItem/TaxType"]),
     first("x_BillType", &["bill/BillType"]),
     first("x_BillingEntity", &["bill/BillingEntity"]),
-    first("x_ProductFamily", &["product/productFamily"]),
+    first("x_ProductFamily", &[PRODUCT_FAMILY]),
     first("x_InstanceType", &["product/instanceType"]),
     first("x_InstanceTypeFamily", &["product/instanceTypeFamily"]),
     first("x_OperatingSystem", &["product/operatingSystem"]),
     first("x_DatabaseEngine", &["product/databaseEngine"]),
     first("x_LicenseModel", &["product/licenseModel"]),
     first("x_DeploymentOption", &["product/deploymentOption"]),
-    first("x_ProductLocation", &["product/location"]),
+    first("x_ProductLocation", &[LOCATION]),
     first("x_PurchaseOption", &["pricing/PurchaseOption"]),
     first("x_PricingTerm", &["pricing/term"]),
     first("x_PricingRateId", &["pricing/RateId"]),
@@ -294,12 +341,21 @@ impl Mapping {
             Value::LineItem(LineItemFact::ConsumedQuantity | LineItemFact::PricingQuantity) => &[USAGE_AMOUNT],
             Value::LineItem(LineItemFact::UnblendedCost) => &[UNBLENDED_COST],
             Value::LineItem(LineItemFact::PricingCategory) => &[LINE_ITEM_TYPE, USAGE_TYPE],
-            Value::LineItem(LineItemFact::ConsumedUnit) => &[UNIT],
+            Value::LineItem(LineItemFact::ConsumedUnit | LineItemFact::PricingUnit) => &[UNIT],
+            Value::LineItem(
+                LineItemFact::PricingCurrencyListUnitPrice
+                | LineItemFact::PricingCurrencyContractedUnitPrice
+                | LineItemFact::PricingCurrencyEffectiveCost,
+            ) => &[PRICE_CURRENCY, CURRENCY],
             Value::LineItem(_) => &[LINE_ITEM_TYPE],
-            Value::Service(ServiceFact::Name) => &[PRODUCT_NAME, PRODUCT_CODE],
-            Value::Service(_) => &[PRODUCT_CODE],
+            Value::Service(ServiceFact::Name) => &[PRODUCT_NAME, PRODUCT_CODE, PRODUCT_FAMILY],
+            Value::Service(_) => &[PRODUCT_CODE, PRODUCT_FAMILY],
             Value::Commitment(CommitmentFact::Unit) => &[RESERVATION, UNIT, SAVINGS_PLAN, CURRENCY],
             Value::Commitment(_) => &[RESERVATION, SAVINGS_PLAN],
+            Value::Capacity(CapacityFact::Id) => &[CAPACITY, CAPACITY_STATUS, RESOURCE, USAGE_TYPE],
+            Value::Capacity(CapacityFact::Status) => &[CAPACITY, CAPACITY_STATUS, USAGE_TYPE],
+            Value::RegionName => REGION_NAME,
+            Value::ResourceType => &[RESOURCE, PRODUCT_CODE, PRODUCT_FAMILY],
             Value::Always(_) | Value::Object(_) | Value::Nothing => &[],
         }
     }

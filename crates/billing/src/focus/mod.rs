@@ -7,4 +7,6 @@ pub mod family;
 pub mod line_item_type;
 pub mod mapping;
 pub mod page;
+pub mod regions;
+pub mod resource_types;
 pub mod services;

@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use super::columns;
 use super::export;
-use super::line_item_type::{LineItemRule, Money, RULES, UNKNOWN};
-use super::mapping::{Absent, CommitmentFact, LineItemFact, MAPPINGS, Mapping, Object, ServiceFact, Value, WORDS};
+use super::line_item_type::{LineItemRule, Money, Quantity, RULES, UNKNOWN};
+use super::mapping::{
+    Absent, COUNTED, CapacityFact, CommitmentFact, LineItemFact, MAPPINGS, Mapping, Object, ServiceFact, Value, WORDS,
+};
+use super::{regions, resource_types, services};
 
 const HEAD: &str = "# How a line of a Cost and Usage Report becomes charges
 
@@ -19,7 +22,8 @@ const MONEY: &str = "
 ## Line item types
 
 The first rule that holds is the line's. A cell names the source column; where two are named, the first that is not
-empty; `0` is nothing. Where nothing is stated, a cost is 0, a price or a net cost is null. A split cost allocation line (one with a
+empty; `0` is nothing. Where nothing is stated, a cost is 0, a net cost is null, and a price is the cost by the quantity
+priced, to the nearest of 18 decimals (null where there is no quantity). A split cost allocation line (one with a
 `splitLineItem/ParentResourceId`) costs 0 in all four FOCUS columns, for its instance's line carries the cost already.
 
 ";
@@ -30,6 +34,34 @@ const FOCUS: &str = "
 The columns of an AWS FOCUS 1.0 or 1.2 export stand as they are, money first; no charge is added. What an export has no
 column for is left to this table.
 
+";
+
+const SERVICES: &str = "
+## Services
+
+By product code, and by product family where FOCUS files a family apart from the rest of its service. A name is filed in one
+place, as FOCUS asks, so a family that is filed apart has the name of the service that it belongs to there.
+
+| Product code | Family | Name | Category | Subcategory |
+|---|---|---|---|---|
+";
+
+const RESOURCES: &str = "
+## Resource types
+
+An ARN says its type itself: `arn:aws:lambda:eu-west-1:1:function:f` is a `function`. Of other ids the first row holds.
+
+| The id begins with | Product code | Type |
+|---|---|---|
+";
+
+const REGIONS: &str = "
+## Regions
+
+Names as AWS's price list has them.
+
+| Region | Name |
+|---|---|
 ";
 
 const UNUSED: &str = "
@@ -52,8 +84,8 @@ pub fn markdown() -> String {
     let words: Vec<_> = WORDS.iter().map(|word| format!("`{word}`")).collect();
     let _ = writeln!(page, "\n¹ These words in place of the number are read as nothing: {}.", words.join(", "));
     page.push_str(MONEY);
-    page.push_str("| Type | Category | Frequency | Pricing | Billed | Effective | List | Contracted | Contracted price | Net effective |\n");
-    page.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
+    page.push_str("| Type | Category | Frequency | Pricing | Billed | Effective | List | Contracted | List price | Contracted price | Net effective | Commitment bought or used |\n");
+    page.push_str("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     for rule in RULES.iter().chain([&UNKNOWN]) {
         write_rule(&mut page, rule);
     }
@@ -61,6 +93,7 @@ pub fn markdown() -> String {
     for rule in RULES {
         write_unused(&mut page, rule);
     }
+    write_tables(&mut page);
     page.push_str(FOCUS);
     page.push_str("| Column | Value | Where the export says nothing |\n|---|---|---|\n");
     for mapping in export::MAPPINGS {
@@ -84,7 +117,7 @@ pub fn markdown() -> String {
 fn written(mapping: &Mapping) -> String {
     let mark = if mapping.words.is_empty() { "" } else { " ¹" };
     let absent = match mapping.absent {
-        _ if matches!(mapping.value, Value::Always(_) | Value::LineItem(_)) => String::new(),
+        _ if matches!(mapping.value, Value::Always(_) | Value::LineItem(_) | Value::RegionName) => String::new(),
         Absent::Null => "null".to_owned(),
         Absent::Text(text) => format!("“{text}”"),
         Absent::Payer => "the delivery's payer account".to_owned(),
@@ -93,7 +126,8 @@ fn written(mapping: &Mapping) -> String {
         Absent::OtherOf(column) => format!("“Other (…)” of `{column}`"),
         Absent::Refused => "the delivery is refused".to_owned(),
     };
-    format!("{} | {}{mark} | {absent}", mapping.target, expression(mapping))
+    let only = mapping.only_with.map(|column| format!(", where `{column}` is not empty")).unwrap_or_default();
+    format!("{} | {}{only}{mark} | {absent}", mapping.target, expression(mapping))
 }
 
 /// A rule's value as a small expression.
@@ -103,20 +137,36 @@ fn expression(mapping: &Mapping) -> String {
         Value::First(columns) => money(columns),
         Value::LineItem(LineItemFact::IsSplitCost) => format!("`{}` is not empty", mapping.sources()[0]),
         Value::LineItem(LineItemFact::UnblendedCost) => money(mapping.sources()),
-        Value::LineItem(LineItemFact::ConsumedQuantity | LineItemFact::ConsumedUnit) => {
+        Value::LineItem(LineItemFact::ConsumedQuantity) => {
             format!("`{}` where the category is Usage", mapping.sources()[0])
         }
         Value::LineItem(LineItemFact::PricingQuantity) => {
             format!("`{}` where the category is Usage or Purchase", mapping.sources()[0])
+        }
+        Value::LineItem(fact @ (LineItemFact::ConsumedUnit | LineItemFact::PricingUnit)) => {
+            let quantity = if fact == LineItemFact::PricingUnit { "PricingQuantity" } else { "ConsumedQuantity" };
+            format!("`{}`, else “{COUNTED}”, where there is a {quantity}", mapping.sources()[0])
+        }
+        Value::LineItem(
+            LineItemFact::PricingCurrencyListUnitPrice
+            | LineItemFact::PricingCurrencyContractedUnitPrice
+            | LineItemFact::PricingCurrencyEffectiveCost,
+        ) => {
+            let same = mapping.target.trim_start_matches("PricingCurrency");
+            format!("{same}, where `{}` is not another than `{}`", mapping.sources()[0], mapping.sources()[1])
         }
         Value::LineItem(LineItemFact::PricingCategory) => {
             "“Dynamic” for spot usage, else type.PricingCategory".to_owned()
         }
         Value::LineItem(fact) => format!("type.{fact:?}"),
         Value::Service(ServiceFact::Name) => {
-            format!("{}, by the table of services before the last", money(mapping.sources()))
+            "`product/ProductName`, else the table of services, else `lineItem/ProductCode`; for families with a name of \
+             their own the table first"
+                .to_owned()
         }
-        Value::Service(fact) => format!("the table of services: {fact:?} of `{}`", mapping.sources()[0]),
+        Value::Service(fact) => {
+            format!("the table of services: {fact:?} of `{}` and `{}`", mapping.sources()[0], mapping.sources()[1])
+        }
         Value::Commitment(CommitmentFact::Category) => {
             "“Usage” for a reservation, “Spend” for a savings plan".to_owned()
         }
@@ -124,8 +174,23 @@ fn expression(mapping: &Mapping) -> String {
             "“Reserved Instance” or “Savings Plan”, by whose ARN is there".to_owned()
         }
         Value::Commitment(CommitmentFact::Unit) => {
-            "`pricing/unit` of a reservation, the currency of a savings plan".to_owned()
+            "`pricing/unit` of a reservation, the currency of a savings plan, where there is a CommitmentDiscountQuantity"
+                .to_owned()
         }
+        Value::Capacity(CapacityFact::Id) => {
+            "`capacityReservation/CapacityReservationArn` where its status is Used or Unused; `lineItem/ResourceId` where \
+             the usage type is UnusedBox or UnusedDed"
+                .to_owned()
+        }
+        Value::Capacity(CapacityFact::Status) => {
+            "`capacityReservation/CapacityReservationStatus`; “Unused” by the usage type".to_owned()
+        }
+        Value::RegionName => {
+            "the table of regions, else `product/location`, else the code; null without a RegionId".to_owned()
+        }
+        Value::ResourceType => "what the ARN in `lineItem/ResourceId` names, else the table of resource types, else \
+                                `product/productFamily`, else “Other”; null without a ResourceId"
+            .to_owned(),
         Value::Object(Object::Product) => "object of the other `product/*`".to_owned(),
         Value::Object(Object::Tags) => "object of `resourceTags/*`, keys without `user:`".to_owned(),
         Value::Object(Object::CostCategories) => "object of `costCategory/*`".to_owned(),
@@ -149,10 +214,12 @@ fn write_rule(page: &mut String, rule: &LineItemRule) {
     let name = rule.only_with.map_or(rule.name.to_owned(), |column| format!("{} with a `{column}`", rule.name));
     let category = rule.class.map_or(rule.category.to_owned(), |class| format!("{}, {class}", rule.category));
     let costs = [rule.billed, rule.effective, rule.list, rule.contracted].map(money);
-    let others = [rule.contracted_price, rule.net_effective]
-        .map(|columns| if columns.is_empty() { "null".into() } else { money(columns) });
+    let or = |columns: Money, empty: &str| if columns.is_empty() { empty.to_owned() } else { money(columns) };
+    let worked_out = if rule.quantity == Quantity::None { "null" } else { "cost by quantity" };
+    let prices = [rule.list_price, rule.contracted_price].map(|columns| or(columns, worked_out));
+    let others = [or(rule.net_effective, "null"), or(rule.committed, "null")];
     let cells = [name, category, rule.frequency.to_owned(), rule.pricing.unwrap_or("null").to_owned()];
-    let cells: Vec<_> = cells.into_iter().chain(costs).chain(others).collect();
+    let cells: Vec<_> = cells.into_iter().chain(costs).chain(prices).chain(others).collect();
     let _ = writeln!(page, "| {} |", cells.join(" | "));
 }
 
@@ -164,6 +231,27 @@ fn write_unused(page: &mut String, rule: &LineItemRule) {
         let _ = write!(page, " − {column}");
     }
     page.push('\n');
+}
+
+/// The tables that columns are looked up in.
+fn write_tables(page: &mut String) {
+    page.push_str(SERVICES);
+    for (code, service) in services::all() {
+        let family = service.family.unwrap_or_default();
+        let _ =
+            writeln!(page, "| {code} | {family} | {} | {} | {} |", service.name, service.category, service.subcategory);
+    }
+    let _ = writeln!(page, "| any other | | | {} | {} |", services::OTHER.0, services::OTHER.1);
+    page.push_str(RESOURCES);
+    for (start, code, kind) in resource_types::all() {
+        let start = if start.is_empty() { "anything".to_owned() } else { format!("`{start}`") };
+        let code = if code == "*" { "any" } else { code };
+        let _ = writeln!(page, "| {start} | {code} | {kind} |");
+    }
+    page.push_str(REGIONS);
+    for (code, name) in regions::all() {
+        let _ = writeln!(page, "| {code} | {name} |");
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
-//! AWS's services by product code: their names and where FOCUS files them.
+//! AWS's services by product code and product family: their names and where FOCUS files them.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// A service, as far as its product code tells.
+/// A service, as far as a line's product code and family tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
-    /// Its name, for lines that state none.
+    /// The product family that is filed apart from the rest of its product code.
+    pub family: Option<&'static str>,
+    /// Its name, for lines that state none and for families that are filed apart.
     pub name: &'static str,
     /// `ServiceCategory`.
     pub category: &'static str,
@@ -14,7 +16,8 @@ pub struct Service {
     pub subcategory: &'static str,
 }
 
-/// The table, for whoever edits it: `data/services-aws.csv`, four plain columns without quotes.
+/// The table, for whoever edits it: `data/services-aws.csv`, five plain columns without quotes. A row with a
+/// family goes before the row of its code.
 const TABLE: &str = include_str!("../../data/services-aws.csv");
 
 /// The category of what the table does not list, marketplace products among it.
@@ -24,15 +27,20 @@ pub const OTHER: (&str, &str) = ("Other", "Other (Other)");
 pub fn all() -> impl Iterator<Item = (&'static str, Service)> {
     TABLE.lines().skip(1).filter_map(|line| {
         let mut cells = line.split(',');
-        let (code, name) = (cells.next()?, cells.next()?);
-        Some((code, Service { name, category: cells.next()?, subcategory: cells.next()? }))
+        let (code, family) = (cells.next()?, cells.next().filter(|family| !family.is_empty()));
+        Some((code, Service { family, name: cells.next()?, category: cells.next()?, subcategory: cells.next()? }))
     })
 }
 
-/// The service with this product code, or `None` for one that the table does not list.
-pub fn by_code(product_code: &str) -> Option<&'static Service> {
-    static BY_CODE: LazyLock<HashMap<&'static str, Service>> = LazyLock::new(|| all().collect());
-    BY_CODE.get(product_code)
+/// The service of this product code and family (which may be empty), or `None` for a code that the table does not list.
+pub fn of(product_code: &str, family: &str) -> Option<&'static Service> {
+    static BY_CODE: LazyLock<HashMap<&'static str, Vec<Service>>> = LazyLock::new(|| {
+        all().fold(HashMap::new(), |mut by_code, (code, service)| {
+            by_code.entry(code).or_insert_with(Vec::new).push(service);
+            by_code
+        })
+    });
+    BY_CODE.get(product_code)?.iter().find(|service| service.family.is_none_or(|its| its == family))
 }
 
 #[cfg(test)]
@@ -43,9 +51,16 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_whole_and_no_code_is_there_twice() {
-        assert!(TABLE.lines().all(|line| line.split(',').count() == 4 && line.split(',').all(|cell| !cell.is_empty())));
-        let codes: BTreeSet<_> = all().map(|(code, _)| code).collect();
-        assert_eq!(codes.len(), TABLE.lines().count() - 1);
+        for line in TABLE.lines() {
+            let cells: Vec<_> = line.split(',').collect();
+            assert!(
+                cells.len() == 5 && cells.iter().enumerate().all(|(at, cell)| at == 1 || !cell.is_empty()),
+                "{line}"
+            );
+        }
+        let keys: BTreeSet<_> = all().map(|(code, service)| (code, service.family)).collect();
+        assert_eq!(keys.len(), TABLE.lines().count() - 1);
+        assert!(keys.iter().all(|(code, _)| keys.contains(&(*code, None))), "each family's code has a row of its own");
     }
 
     #[test]
@@ -58,8 +73,21 @@ mod tests {
     }
 
     #[test]
-    fn services_are_found_by_their_exact_code() {
-        assert_eq!(by_code("AmazonEC2").map(|service| service.category), Some("Compute"));
-        assert_eq!(by_code("amazonec2"), None);
+    fn a_name_is_filed_in_one_place() {
+        let mut places = HashMap::new();
+        for (code, service) in all() {
+            let place = (service.category, service.subcategory);
+            assert_eq!(*places.entry(service.name).or_insert(place), place, "{code}");
+        }
+    }
+
+    #[test]
+    fn services_are_found_by_their_exact_code_and_family() {
+        let subcategory = |code, family| of(code, family).map(|service| service.subcategory);
+        assert_eq!(subcategory("AmazonEC2", "Compute Instance"), Some("Virtual Machines"));
+        assert_eq!(subcategory("AmazonEC2", ""), Some("Virtual Machines"));
+        assert_eq!(subcategory("AmazonEC2", "Storage"), Some("Block Storage"));
+        assert_eq!(subcategory("AmazonRDS", "Storage"), Some("Relational Databases"));
+        assert_eq!(subcategory("amazonec2", ""), None);
     }
 }

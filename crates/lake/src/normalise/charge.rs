@@ -1,7 +1,7 @@
 //! The money of a line: which rule is the line's, and what the charge or charges come to that it makes.
 
-use billing::focus::line_item_type::{LineItemRule, Money, RULES, UNKNOWN, Unused};
-use billing::focus::mapping::{LINE_ITEM_TYPE, SPLIT_PARENT, UNBLENDED_COST, WORDS};
+use billing::focus::line_item_type::{LineItemRule, Money, Quantity, RULES, UNKNOWN, Unused};
+use billing::focus::mapping::{LINE_ITEM_TYPE, SPLIT_PARENT, UNBLENDED_COST, USAGE_AMOUNT, WORDS};
 use billing::money::Amount;
 
 use super::error::{CellProblem, Fault};
@@ -30,6 +30,9 @@ pub(super) struct Charge {
     pub(super) effective: Amount,
     pub(super) list: Amount,
     pub(super) contracted: Amount,
+    /// How much was used or bought; the rule says which.
+    pub(super) quantity: Option<Amount>,
+    pub(super) list_price: Option<Amount>,
     pub(super) contracted_price: Option<Amount>,
     pub(super) net_effective: Option<Amount>,
     pub(super) committed: Option<Amount>,
@@ -46,6 +49,8 @@ impl Charge {
         effective: Amount::ZERO,
         list: Amount::ZERO,
         contracted: Amount::ZERO,
+        quantity: None,
+        list_price: None,
         contracted_price: None,
         net_effective: None,
         committed: None,
@@ -87,6 +92,7 @@ pub(super) struct TypePlan {
     line_item_type: usize,
     unblended: usize,
     split_parent: Option<usize>,
+    usage_amount: Option<usize>,
     rules: Vec<PlannedRule>,
     unknown: PlannedRule,
 }
@@ -99,6 +105,7 @@ struct PlannedRule {
     effective: Vec<usize>,
     list: Vec<usize>,
     contracted: Vec<usize>,
+    list_price: Vec<usize>,
     contracted_price: Vec<usize>,
     net_effective: Vec<usize>,
     committed: Vec<usize>,
@@ -121,6 +128,7 @@ impl TypePlan {
             line_item_type: required(LINE_ITEM_TYPE),
             unblended: required(UNBLENDED_COST),
             split_parent: header.place(SPLIT_PARENT),
+            usage_amount: header.place(USAGE_AMOUNT),
             rules: possible.map(|rule| PlannedRule::new(rule, header)).collect(),
             unknown: PlannedRule::new(&UNKNOWN, header),
         }
@@ -135,6 +143,16 @@ impl TypePlan {
             [place] if *place == self.unblended => Ok(unblended.unwrap_or_default()),
             places => Ok(first(row, places)?.unwrap_or_default()),
         };
+        let quantity = match self.usage_amount {
+            Some(place) if planned.rule.quantity != Quantity::None => amount(row, place)?,
+            _ => None,
+        };
+        // What AWS states no price of has the one that makes its cost.
+        let price = |places: &[usize], cost: Amount| match first_or_word(row, places)? {
+            None => Ok(quantity.and_then(|quantity| cost.per(quantity))),
+            stated => Ok(stated),
+        };
+        let (list, contracted) = (cost(&planned.list)?, cost(&planned.contracted)?);
         let stated = Charge {
             rule: planned.rule,
             role: Role::Stated,
@@ -142,9 +160,11 @@ impl TypePlan {
             compared: unblended,
             billed: cost(&planned.billed)?,
             effective: cost(&planned.effective)?,
-            list: cost(&planned.list)?,
-            contracted: cost(&planned.contracted)?,
-            contracted_price: first_or_word(row, &planned.contracted_price)?,
+            list,
+            contracted,
+            quantity,
+            list_price: price(&planned.list_price, list)?,
+            contracted_price: price(&planned.contracted_price, contracted)?,
             net_effective: first(row, &planned.net_effective)?,
             committed: first_or_word(row, &planned.committed)?,
         };
@@ -173,6 +193,7 @@ impl PlannedRule {
             effective: places(rule.effective),
             list: places(rule.list),
             contracted: places(rule.contracted),
+            list_price: places(rule.list_price),
             contracted_price: places(rule.contracted_price),
             net_effective: places(rule.net_effective),
             committed: places(rule.committed),
@@ -208,6 +229,8 @@ impl PlannedUnused {
             effective: worth,
             list: Amount::ZERO,
             contracted: Amount::ZERO,
+            quantity: None,
+            list_price: None,
             contracted_price: None,
             net_effective: None,
             committed,

@@ -6,14 +6,15 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use billing::focus::line_item_type::Quantity;
-use billing::focus::mapping::{CommitmentFact, LineItemFact, SPOT, ServiceFact};
-use billing::focus::services::{self, Service};
+use billing::focus::mapping::{COUNTED, LineItemFact, SPOT};
+use billing::focus::services;
 use billing::money::Amount;
 
 use super::charge::{self, Charge, Role};
 use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn, constant};
 use super::error::{CellProblem, Fault};
 use super::instant;
+use super::lookup::{CapacityColumn, CommitmentColumn, RegionColumn, ResourceTypeColumn, ServiceColumn};
 use super::objects::ObjectColumn;
 use super::row::Row;
 
@@ -35,6 +36,8 @@ pub(super) enum Filler {
     Always(String),
     Text {
         from: Vec<usize>,
+        /// Null where this one is empty.
+        only_with: Option<usize>,
         otherwise: Otherwise,
         out: TextColumn,
     },
@@ -55,7 +58,8 @@ pub(super) enum Filler {
     },
     LineItemAmount {
         fact: LineItemFact,
-        amount: Option<usize>,
+        /// Where the currencies are that prices and costs are in, where the fact is about prices' and the file has both.
+        currencies: Option<[usize; 2]>,
         out: AmountColumn,
     },
     IsSplit {
@@ -67,6 +71,18 @@ pub(super) enum Filler {
     },
     Commitment {
         commitment: CommitmentColumn,
+        out: TextColumn,
+    },
+    Capacity {
+        capacity: CapacityColumn,
+        out: TextColumn,
+    },
+    RegionName {
+        region: RegionColumn,
+        out: TextColumn,
+    },
+    ResourceType {
+        resource: ResourceTypeColumn,
         out: TextColumn,
     },
     Object {
@@ -112,7 +128,8 @@ impl Filler {
     pub(super) fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
         match self {
             Self::Null(_) | Self::Always(_) => {}
-            Self::Text { from, otherwise, out } => fill_text(row, (from, otherwise), out)?,
+            Self::Text { only_with: Some(place), out, .. } if row.cell(*place).is_empty() => out.push_null(),
+            Self::Text { from, otherwise, out, .. } => fill_text(row, (from, otherwise), out)?,
             // An amount belongs to the line; a charge that is added has only what splitting gives it.
             Self::Amount { out, .. } if charge.role == Role::Unused => out.push(None),
             Self::Amount { from, read, out } => out.push(read.read(row, from)?),
@@ -121,10 +138,15 @@ impl Filler {
                 let beside = beside.map(|place| row.cell(place)).unwrap_or_default();
                 out.push_or_null(line_item_text(*fact, &beside, charge).unwrap_or_default());
             }
-            Self::LineItemAmount { fact, amount, out } => out.push(line_item_amount(*fact, (row, *amount), charge)?),
+            Self::LineItemAmount { fact, currencies, out } => {
+                out.push(line_item_amount(*fact, charge, || same_currency(row, *currencies)));
+            }
             Self::IsSplit { out } => out.push(charge.split),
             Self::Service { service, out } => service.fill(row, out),
-            Self::Commitment { commitment, out } => commitment.fill(row, out),
+            Self::Commitment { commitment, out } => commitment.fill(row, charge, out),
+            Self::Capacity { capacity, out } => capacity.fill(row, out),
+            Self::RegionName { region, out } => region.fill(row, out),
+            Self::ResourceType { resource, out } => resource.fill(row, out),
             Self::Object { added: OnAdded::LeftOut, out, .. } if charge.role == Role::Unused => out.push_null(),
             Self::Object { object, out, .. } => object.fill(row, out)?,
         }
@@ -140,6 +162,9 @@ impl Filler {
             | Self::LineItemText { out, .. }
             | Self::Service { out, .. }
             | Self::Commitment { out, .. }
+            | Self::Capacity { out, .. }
+            | Self::RegionName { out, .. }
+            | Self::ResourceType { out, .. }
             | Self::Object { out, .. } => out.finish(),
             Self::Amount { out, .. } | Self::LineItemAmount { out, .. } => out.finish(),
             Self::Time { out, .. } => out.finish(),
@@ -200,18 +225,23 @@ impl Time {
     }
 }
 
-/// `beside` is the usage type for the pricing category, and the unit for the consumed unit.
+/// `beside` is the usage type for the pricing category, and the unit for units.
 fn line_item_text<'t>(fact: LineItemFact, beside: &'t [u8], charge: &Charge) -> Option<&'t [u8]> {
     let rule = charge.rule;
+    let unit = || if beside.is_empty() { COUNTED.as_bytes() } else { beside };
     let text = match (fact, charge.role) {
-        (LineItemFact::ConsumedUnit, Role::Stated) if rule.quantity == Quantity::Used => return Some(beside),
+        (LineItemFact::PricingUnit, _) => return charge.quantity.map(|_| unit()),
+        (LineItemFact::ConsumedUnit, _) => return consumed(charge).map(|_| unit()),
         (LineItemFact::ChargeCategory, Role::Unused) => Some("Usage"),
         (LineItemFact::ChargeCategory, Role::Stated) => Some(rule.category),
         (LineItemFact::ChargeClass, Role::Stated) => rule.class,
         (LineItemFact::ChargeFrequency, Role::Unused) => Some("Usage-Based"),
         (LineItemFact::ChargeFrequency, Role::Stated) => Some(rule.frequency),
         (LineItemFact::PricingCategory, Role::Unused) => Some("Committed"),
-        (LineItemFact::PricingCategory, Role::Stated) if rule.pricing == Some("Standard") && is_spot(beside) => {
+        // Usage types look like `USE1-SpotUsage:m5.large`.
+        (LineItemFact::PricingCategory, Role::Stated)
+            if rule.pricing == Some("Standard") && begins_a_piece(beside, SPOT.as_bytes()) =>
+        {
             Some("Dynamic")
         }
         (LineItemFact::PricingCategory, Role::Stated) => rule.pricing,
@@ -222,107 +252,41 @@ fn line_item_text<'t>(fact: LineItemFact, beside: &'t [u8], charge: &Charge) -> 
     text.map(str::as_bytes)
 }
 
-/// Usage types look like `USE1-SpotUsage:m5.large`, without the region's prefix in the first of regions.
-fn is_spot(usage_type: &[u8]) -> bool {
-    usage_type.split(|byte| *byte == b'-').any(|piece| piece.starts_with(SPOT.as_bytes()))
+/// Whether a usage type begins so, behind its region's prefix or without one, as in the first of regions.
+pub(super) fn begins_a_piece(usage_type: &[u8], start: &[u8]) -> bool {
+    usage_type.split(|byte| *byte == b'-').any(|piece| piece.starts_with(start))
 }
 
-/// `usage` is the place of the usage amount.
-fn line_item_amount(
-    fact: LineItemFact,
-    (row, usage): (&impl Row, Option<usize>),
-    charge: &Charge,
-) -> Result<Option<Amount>, Fault> {
-    let quantity = |has: &[Quantity]| match usage {
-        Some(place) if charge.role == Role::Stated && has.contains(&charge.rule.quantity) => charge::amount(row, place),
-        _ => Ok(None),
-    };
+/// What FOCUS calls consumed: of usage alone.
+fn consumed(charge: &Charge) -> Option<Amount> {
+    charge.quantity.filter(|_| charge.rule.quantity == Quantity::Used)
+}
+
+/// `same_currency` says whether prices are in the currency that is billed.
+fn line_item_amount(fact: LineItemFact, charge: &Charge, same_currency: impl Fn() -> bool) -> Option<Amount> {
     match fact {
-        LineItemFact::BilledCost => Ok(Some(charge.billed)),
-        LineItemFact::EffectiveCost => Ok(Some(charge.effective)),
-        LineItemFact::ListCost => Ok(Some(charge.list)),
-        LineItemFact::ContractedCost => Ok(Some(charge.contracted)),
-        LineItemFact::ContractedUnitPrice => Ok(charge.contracted_price),
-        LineItemFact::NetEffectiveCost => Ok(charge.net_effective),
-        LineItemFact::UnblendedCost => Ok(charge.compared),
-        LineItemFact::CommitmentDiscountQuantity => Ok(charge.committed),
-        LineItemFact::ConsumedQuantity => quantity(&[Quantity::Used]),
-        LineItemFact::PricingQuantity => quantity(&[Quantity::Used, Quantity::Bought]),
-        _ => Ok(None),
+        LineItemFact::BilledCost => Some(charge.billed),
+        LineItemFact::EffectiveCost => Some(charge.effective),
+        LineItemFact::ListCost => Some(charge.list),
+        LineItemFact::ContractedCost => Some(charge.contracted),
+        LineItemFact::ListUnitPrice => charge.list_price,
+        LineItemFact::ContractedUnitPrice => charge.contracted_price,
+        LineItemFact::PricingCurrencyListUnitPrice => charge.list_price.filter(|_| same_currency()),
+        LineItemFact::PricingCurrencyContractedUnitPrice => charge.contracted_price.filter(|_| same_currency()),
+        LineItemFact::PricingCurrencyEffectiveCost => Some(charge.effective).filter(|_| same_currency()),
+        LineItemFact::NetEffectiveCost => charge.net_effective,
+        LineItemFact::UnblendedCost => charge.compared,
+        LineItemFact::CommitmentDiscountQuantity => charge.committed,
+        LineItemFact::ConsumedQuantity => consumed(charge),
+        LineItemFact::PricingQuantity => charge.quantity,
+        _ => None,
     }
 }
 
-/// What the table of services says of the row's product.
-pub(super) struct ServiceColumn {
-    fact: ServiceFact,
-    code: Option<usize>,
-    name: Option<usize>,
-    /// The last product code and its service.
-    last: (Vec<u8>, Option<&'static Service>),
-}
-
-impl ServiceColumn {
-    pub(super) fn new(fact: ServiceFact, (code, name): (Option<usize>, Option<usize>)) -> Self {
-        Self { fact, code, name, last: (Vec::new(), None) }
-    }
-
-    fn fill(&mut self, row: &impl Row, out: &mut TextColumn) {
-        if self.fact == ServiceFact::Name {
-            let name = self.name.map(|place| row.cell(place)).unwrap_or_default();
-            if !name.is_empty() {
-                return out.push(&name);
-            }
-        }
-        let code = self.code.map(|place| row.cell(place)).unwrap_or_default();
-        if *code != *self.last.0 {
-            self.last.1 = str::from_utf8(&code).ok().and_then(services::by_code);
-            self.last.0.clear();
-            self.last.0.extend_from_slice(&code);
-        }
-        match (self.fact, self.last.1) {
-            (ServiceFact::Name, Some(service)) => out.push(service.name.as_bytes()),
-            (ServiceFact::Name, None) if code.is_empty() => out.push(services::OTHER.0.as_bytes()),
-            (ServiceFact::Name, None) => out.push(&code),
-            (ServiceFact::Category, service) => {
-                out.push(service.map_or(services::OTHER.0, |service| service.category).as_bytes());
-            }
-            (ServiceFact::Subcategory, service) => {
-                out.push(service.map_or(services::OTHER.1, |service| service.subcategory).as_bytes());
-            }
-        }
-    }
-}
-
-/// What the kind of the row's commitment says.
-pub(super) struct CommitmentColumn {
-    pub(super) fact: CommitmentFact,
-    pub(super) reservation: Option<usize>,
-    pub(super) savings_plan: Option<usize>,
-    /// Where the pricing unit is.
-    pub(super) unit: Option<usize>,
-    /// Where the currency is.
-    pub(super) currency: Option<usize>,
-}
-
-impl CommitmentColumn {
-    fn fill(&self, row: &impl Row, out: &mut TextColumn) {
-        let cell = |place: Option<usize>| place.map(|place| row.cell(place)).unwrap_or_default();
-        let word = |text: &'static str| Cow::Borrowed(text.as_bytes());
-        let text = if !cell(self.reservation).is_empty() {
-            match self.fact {
-                CommitmentFact::Category => word("Usage"),
-                CommitmentFact::Type => word("Reserved Instance"),
-                CommitmentFact::Unit => cell(self.unit),
-            }
-        } else if !cell(self.savings_plan).is_empty() {
-            match self.fact {
-                CommitmentFact::Category => word("Spend"),
-                CommitmentFact::Type => word("Savings Plan"),
-                CommitmentFact::Unit => cell(self.currency),
-            }
-        } else {
-            word("")
-        };
-        out.push_or_null(&text);
-    }
+/// Whether a row's prices are in the currency that is billed; where one of the two is not stated, they are.
+fn same_currency(row: &impl Row, currencies: Option<[usize; 2]>) -> bool {
+    let Some([priced, billed]) = currencies.map(|places| places.map(|place| row.cell(place))) else {
+        return true;
+    };
+    priced.is_empty() || billed.is_empty() || priced == billed
 }

@@ -13,6 +13,7 @@ mod fill;
 mod header;
 mod instant;
 mod limits;
+mod lookup;
 mod maps;
 mod objects;
 mod parquet;

@@ -2,13 +2,13 @@
 
 use billing::focus::columns::{self, ColumnType};
 use billing::focus::mapping::{
-    Absent, CURRENCY, CommitmentFact, LineItemFact, Mapping, Object, PRODUCT_CODE, PRODUCT_NAME, RESERVATION,
-    SAVINGS_PLAN, UNIT, USAGE_AMOUNT, USAGE_TYPE, Value,
+    Absent, CURRENCY, LineItemFact, Mapping, Object, PRICE_CURRENCY, UNIT, USAGE_TYPE, Value,
 };
 
 use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn};
-use super::fill::{CommitmentColumn, Filler, OnAdded, Otherwise, ReadAmount, ServiceColumn, Time};
+use super::fill::{Filler, OnAdded, Otherwise, ReadAmount, Time};
 use super::header::Header;
+use super::lookup::{CapacityColumn, CommitmentColumn, RegionColumn, ResourceTypeColumn, ServiceColumn};
 use super::objects::ObjectColumn;
 use crate::schema::data_type;
 
@@ -46,14 +46,22 @@ impl Planner<'_> {
             },
             Value::LineItem(LineItemFact::IsSplitCost) => Filler::IsSplit { out: FlagColumn::new() },
             Value::LineItem(fact) if column_type == ColumnType::Decimal => {
-                Filler::LineItemAmount { fact, amount: self.header.place(USAGE_AMOUNT), out: AmountColumn::new() }
+                Filler::LineItemAmount { fact, currencies: self.currencies(), out: AmountColumn::new() }
             }
             Value::LineItem(fact) => Filler::LineItemText { fact, beside: self.beside(fact), out: TextColumn::new() },
             Value::Service(fact) => {
-                let places = (self.header.place(PRODUCT_CODE), self.header.place(PRODUCT_NAME));
-                Filler::Service { service: ServiceColumn::new(fact, places), out: TextColumn::new() }
+                Filler::Service { service: ServiceColumn::new(fact, self.header), out: TextColumn::new() }
             }
-            Value::Commitment(fact) => self.commitment(fact),
+            Value::Commitment(fact) => {
+                Filler::Commitment { commitment: CommitmentColumn::new(fact, self.header), out: TextColumn::new() }
+            }
+            Value::Capacity(fact) => {
+                Filler::Capacity { capacity: CapacityColumn::new(fact, self.header), out: TextColumn::new() }
+            }
+            Value::RegionName => Filler::RegionName { region: RegionColumn::new(self.header), out: TextColumn::new() },
+            Value::ResourceType => {
+                Filler::ResourceType { resource: ResourceTypeColumn::new(self.header), out: TextColumn::new() }
+            }
             Value::Object(object) => self.object(object),
             Value::Nothing => Filler::Null(data_type(column_type)),
         }
@@ -61,6 +69,10 @@ impl Planner<'_> {
 
     fn text(&self, columns: &[&str], mapping: &Mapping) -> Filler {
         let from = self.header.places(columns);
+        let only_with = mapping.only_with.map(|column| self.header.place(column));
+        if only_with == Some(None) {
+            return Filler::Null(data_type(ColumnType::Text));
+        }
         let otherwise = match mapping.absent {
             Absent::Text(text) => Otherwise::Text(text.to_owned()),
             Absent::Payer => Otherwise::Text(self.delivered.payer.clone()),
@@ -71,7 +83,7 @@ impl Planner<'_> {
         match otherwise {
             Otherwise::Null if from.is_empty() => Filler::Null(data_type(ColumnType::Text)),
             Otherwise::Text(text) if from.is_empty() => Filler::Always(text),
-            otherwise => Filler::Text { from, otherwise, out: TextColumn::new() },
+            otherwise => Filler::Text { from, only_with: only_with.flatten(), otherwise, out: TextColumn::new() },
         }
     }
 
@@ -102,20 +114,14 @@ impl Planner<'_> {
     fn beside(&self, fact: LineItemFact) -> Option<usize> {
         match fact {
             LineItemFact::PricingCategory => self.header.place(USAGE_TYPE),
-            LineItemFact::ConsumedUnit => self.header.place(UNIT),
+            LineItemFact::ConsumedUnit | LineItemFact::PricingUnit => self.header.place(UNIT),
             _ => None,
         }
     }
 
-    fn commitment(&self, fact: CommitmentFact) -> Filler {
-        let commitment = CommitmentColumn {
-            fact,
-            reservation: self.header.place(RESERVATION),
-            savings_plan: self.header.place(SAVINGS_PLAN),
-            unit: self.header.place(UNIT),
-            currency: self.header.place(CURRENCY),
-        };
-        Filler::Commitment { commitment, out: TextColumn::new() }
+    /// Where the currencies are of prices and of costs, where the file has both.
+    fn currencies(&self) -> Option<[usize; 2]> {
+        Some([self.header.place(PRICE_CURRENCY)?, self.header.place(CURRENCY)?])
     }
 
     fn object(&self, object: Object) -> Filler {

@@ -102,3 +102,94 @@ fn words_for_no_number_are_read_as_none_only_where_aws_writes_them() {
     let error = try_read("lineItem/UsageAmount", &[("Usage", "1", "None")]).unwrap_err().to_string();
     assert!(error.contains("`lineItem/UsageAmount`") && error.contains("`None`"), "{error}");
 }
+
+#[test]
+fn a_product_family_is_filed_where_it_belongs_under_a_name_of_its_own() {
+    let columns = "lineItem/ProductCode,product/ProductName,product/productFamily";
+    let lines = [
+        ("Usage", "1", "AmazonEC2,Amazon Elastic Compute Cloud,Compute Instance"),
+        ("Usage", "1", "AmazonEC2,Amazon Elastic Compute Cloud,Storage"),
+        ("Usage", "1", "AmazonEC2,Amazon Elastic Compute Cloud,"),
+    ];
+    let read = read(columns, &lines);
+    let ec2 = "Amazon Elastic Compute Cloud";
+    assert_eq!(read.column("ServiceName"), [ec2, "Amazon Elastic Block Store", ec2]);
+    assert_eq!(read.column("ServiceCategory"), ["Compute", "Storage", "Compute"]);
+    assert_eq!(read.column("x_ServiceCode"), ["AmazonEC2"; 3]);
+}
+
+#[test]
+fn prices_are_the_stated_ones_else_those_that_make_the_cost() {
+    let columns = "lineItem/UsageAmount,lineItem/UnblendedRate,pricing/publicOnDemandRate,pricing/publicOnDemandCost";
+    let lines = [
+        ("Usage", "0.3", "3,0.1,0.2,0.6"),
+        ("Usage", "0.3", "4,,,"),
+        ("Fee", "1259.99", "2,0.0,,"),
+        ("Fee", "5", "0,,,"),
+        ("Fee", "5", ",,,"),
+        ("Tax", "1", "1,,,"),
+    ];
+    let read = read(columns, &lines);
+    assert_eq!(read.column("ContractedUnitPrice"), ["0.1", "0.075", "629.995", "-", "-", "-"]);
+    assert_eq!(read.column("ListUnitPrice"), ["0.2", "0.075", "629.995", "-", "-", "-"]);
+    assert_eq!(read.column("PricingQuantity"), ["3", "4", "2", "0", "-", "-"]);
+    assert_eq!(read.column("PricingUnit"), ["Units", "Units", "Units", "Units", "-", "-"]);
+    assert_eq!(read.column("ConsumedQuantity"), ["3", "4", "-", "-", "-", "-"]);
+    assert_eq!(read.column("ConsumedUnit"), ["Units", "Units", "-", "-", "-", "-"]);
+    assert_eq!(read.column("x_UsageAmount"), ["3", "4", "2", "0", "-", "1"]);
+}
+
+#[test]
+fn amounts_in_the_pricing_currency_are_those_billed_where_it_is_the_same() {
+    let columns = "lineItem/CurrencyCode,pricing/currency,lineItem/UnblendedRate,lineItem/UsageAmount";
+    let lines = [("Usage", "2", "USD,USD,1,2"), ("Usage", "2", "USD,,1,2"), ("Usage", "2", "CNY,USD,1,2")];
+    let read = read(columns, &lines);
+    assert_eq!(read.column("PricingCurrency"), ["USD"; 3]);
+    assert_eq!(read.column("PricingCurrencyEffectiveCost"), ["2", "2", "-"]);
+    assert_eq!(read.column("PricingCurrencyContractedUnitPrice"), ["1", "1", "-"]);
+    assert_eq!(read.column("EffectiveCost"), ["2"; 3]);
+}
+
+#[test]
+fn a_capacity_reservation_is_told_by_its_columns_or_by_hours_that_nobody_used() {
+    let columns = "lineItem/ResourceId,lineItem/UsageType,capacityReservation/CapacityReservationArn,capacityReservation/CapacityReservationStatus";
+    let lines = [
+        ("Usage", "1", "i-1,BoxUsage:m5.large,arn:cr-1,Used"),
+        ("Usage", "1", "arn:cr-1,EU-UnusedBox:m5.large,,"),
+        ("Usage", "0", "arn:cr-1,EU-Reservation:m5.large,arn:cr-1,Reserved"),
+        ("Usage", "1", "i-2,BoxUsage:m5.large,,"),
+        ("Usage", "1", ",UnusedBox:m5.large,,"),
+    ];
+    let read = read(columns, &lines);
+    assert_eq!(read.column("CapacityReservationId"), ["arn:cr-1", "arn:cr-1", "-", "-", "-"]);
+    assert_eq!(read.column("CapacityReservationStatus"), ["Used", "Unused", "-", "-", "-"]);
+}
+
+#[test]
+fn regions_resources_and_meters_are_named() {
+    let columns =
+        "product/regionCode,product/location,lineItem/ResourceId,lineItem/ProductCode,product/sku,product/usagetype";
+    let lines = [
+        ("Usage", "1", "eu-west-1,Anywhere,vol-1,AmazonEC2,ABC,BoxUsage"),
+        ("Usage", "1", "eu-west-99,EU (Atlantis),arn:aws:lambda:eu-west-1:1:function:f,AWSLambda,,BoxUsage"),
+        ("Usage", "1", "eu-west-99,,,,,"),
+        ("Usage", "1", ",Any,b,AmazonS3,,"),
+    ];
+    let read = read(columns, &lines);
+    assert_eq!(read.column("RegionName"), ["EU (Ireland)", "EU (Atlantis)", "eu-west-99", "-"]);
+    assert_eq!(read.column("ResourceType"), ["Volume", "function", "-", "Bucket"]);
+    assert_eq!(read.column("SkuMeter"), ["BoxUsage", "-", "-", "-"]);
+}
+
+#[test]
+fn what_a_commitment_bought_has_a_unit_where_it_has_a_quantity() {
+    let columns = "lineItem/CurrencyCode,pricing/unit,reservation/ReservationARN,savingsPlan/SavingsPlanARN,reservation/TotalReservedUnits";
+    let lines = [
+        ("Fee", "10", "USD,Hrs,arn:ri,,17520"),
+        ("SavingsPlanUpfrontFee", "30", "USD,Hrs,,arn:sp,"),
+        ("SavingsPlanNegation", "-1", "USD,Hrs,,arn:sp,"),
+    ];
+    let read = read(columns, &lines);
+    assert_eq!(read.column("CommitmentDiscountQuantity"), ["17520", "30", "-"]);
+    assert_eq!(read.column("CommitmentDiscountUnit"), ["Hrs", "USD", "-"]);
+}
