@@ -29,7 +29,7 @@ pub enum AppError {
         /// The file.
         key: String,
     },
-    /// A month never came from the delivery that was asked for.
+    /// A month never came from the delivery that was asked for, or from none before it.
     #[error(transparent)]
     NoDelivery(LakeError),
     /// A delivery that was asked for is removed.
@@ -100,7 +100,7 @@ impl AppError {
 impl From<LakeError> for AppError {
     fn from(error: LakeError) -> Self {
         match error {
-            LakeError::NoDelivery(_) => Self::NoDelivery(error),
+            LakeError::NoDelivery(_) | LakeError::NothingBefore { .. } => Self::NoDelivery(error),
             LakeError::Removed { .. } => Self::Removed(error),
             other => Self::Lake(other),
         }

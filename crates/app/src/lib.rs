@@ -7,6 +7,7 @@ pub mod audit;
 pub mod change;
 mod check;
 pub mod connect;
+pub mod deliveries;
 mod disconnect;
 pub mod discover;
 mod error;
@@ -19,6 +20,7 @@ pub mod orgs;
 mod places;
 mod poll;
 pub mod query;
+pub mod reconciliation;
 pub mod request;
 pub mod rotate;
 pub mod seal;
@@ -35,6 +37,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use billing::names::{BillConnectId, OrgId};
+use billing::retention::Retention;
 use lake::Lake;
 use tokio::sync::{Notify, Semaphore};
 
@@ -82,6 +85,10 @@ pub struct App {
     parts: Semaphore,
     /// A place for each request that is checked at once.
     places: Places,
+    /// A place for each month that may be reconciled at once.
+    summing: Semaphore,
+    /// Which deliveries that were replaced are kept.
+    retention: Retention,
     /// Why a connection as a whole could not be read the last time.
     troubles: Mutex<HashMap<Key, String>>,
 }
@@ -91,14 +98,21 @@ impl App {
     pub fn new(store: Store, lake: Lake, aws: Arc<dyn AwsAccount>, settings: Settings) -> Self {
         let parts = Semaphore::new(ingest::PARTS_AT_ONCE);
         let (wake, due, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default(), Mutex::default());
-        let places = Places::default();
-        Self { store, lake, aws, settings, prove_every: PROVE_EVERY, wake, due, turns, parts, places, troubles }
+        let (places, summing, retention) = (Places::default(), Semaphore::new(1), Retention::default());
+        let prove_every = PROVE_EVERY;
+        Self { store, lake, aws, settings, prove_every, wake, due, turns, parts, places, summing, retention, troubles }
     }
 
     /// The same, with every connection proven again at least this often.
     #[must_use]
     pub fn proving_every(self, prove_every: Duration) -> Self {
         Self { prove_every, ..self }
+    }
+
+    /// The same, keeping deliveries that were replaced as this says; all of them otherwise.
+    #[must_use]
+    pub fn retaining(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// The store, for what the operator does on the command line.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use billing::connection::{BillConnect, VerifiedConnection};
 use futures::FutureExt;
+use lake::Pruning;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -35,7 +36,8 @@ const SWEEP_EVERY: Duration = Duration::from_hours(24);
 const SWEPT_AFTER: Duration = Duration::from_hours(24);
 
 impl App {
-    /// Removes from every org's lake what ingests left behind that never came to publish.
+    /// Removes from every org's lake what ingests left behind that never came to publish, and deliveries that were replaced and
+    /// need not be kept.
     async fn sweep(&self) {
         let orgs = self.store.orgs().await.unwrap_or_else(|error| {
             tracing::error!(%error, "the orgs to sweep can't be listed");
@@ -51,6 +53,11 @@ impl App {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(org = %org.id, swept, "files that were never published are removed"),
                 Err(error) => tracing::warn!(org = %org.id, %error, "the lake could not be swept"),
+            }
+            match self.prune(org.id, Pruning::Remove).await {
+                Ok(pruned) if pruned.is_empty() => {}
+                Ok(pruned) => tracing::info!(org = %org.id, deliveries = pruned.len(), "old deliveries are removed"),
+                Err(error) => tracing::warn!(org = %org.id, %error, "old deliveries could not be removed"),
             }
         }
     }

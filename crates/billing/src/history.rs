@@ -1,11 +1,13 @@
 //! What months came from: the deliveries of each, the one that it comes from now among them, and which of them a question means.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use crate::delivery::DeliveryId;
 use crate::money::Amount;
-use crate::names::BillConnectId;
+use crate::names::{BillConnectId, NameError};
 use crate::period::BillingPeriod;
 use crate::receipt::{MonthStatus, PublishedMonth, Receipt};
 
@@ -116,6 +118,17 @@ pub struct AsOf {
 }
 
 impl AsOf {
+    /// The instant that a text means: `2026-10-03` is the end of that day in UTC, so that what was published on it counts;
+    /// `2026-10-03T12:00:00Z` is itself.
+    pub fn instant(text: &str) -> Result<OffsetDateTime, NameError> {
+        let day = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+        let end = |day: Date| Some(day.next_day()?.midnight().assume_utc() - time::Duration::nanoseconds(1));
+        let instant = day.and_then(end).or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok());
+        let rule =
+            "it is a day like `2026-10-03`, which means its end in UTC, or an instant like `2026-10-03T12:00:00Z`";
+        instant.ok_or_else(|| NameError::new("an instant", text, rule))
+    }
+
     /// What each month comes from now.
     pub const NOW: Self = Self { at: None, deliveries: Vec::new() };
 
@@ -157,6 +170,16 @@ mod tests {
         assert_eq!(once.named(&september.connect, "2026-10".parse().unwrap()), None);
         let twice = AsOf { deliveries: vec![september, other.clone()], ..AsOf::NOW };
         assert_eq!(twice.named_twice(), Some(&other));
+    }
+
+    #[test]
+    fn a_day_means_its_end() {
+        let end = datetime!(2026-10-03 23:59:59.999_999_999 UTC);
+        assert_eq!(AsOf::instant("2026-10-03"), Ok(end));
+        assert_eq!(AsOf::instant("2026-10-03T14:00:00+02:00"), Ok(datetime!(2026-10-03 12:00 UTC)));
+        for wrong in ["", "2026-10", "2026-13-01", "yesterday", "2026-10-03T12:00:00"] {
+            assert!(AsOf::instant(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

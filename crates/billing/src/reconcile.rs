@@ -112,7 +112,8 @@ pub enum Disagreement {
     },
     /// A sum is not the same.
     #[error(
-        "{cost} of {key} is `{lake}` in the lake, but the files say `{files}`: read the delivery again, and report it if that does not help"
+        "{cost} of {key} is `{lake}` in the lake, but the files say `{files}`{}: read the delivery again, and report it if that does not help",
+        .lake.checked_sub(*.files).map(|off| format!(", off by `{off}`")).unwrap_or_default()
     )]
     Sum {
         /// `BilledCost` or `x_UnblendedCost`.

@@ -185,7 +185,7 @@ fn times(batch: &RecordBatch) -> Result<Vec<OffsetDateTime>, LakeError> {
     Ok(periods.map(start).collect())
 }
 
-fn arrow_error(error: arrow::error::ArrowError) -> LakeError {
+pub(crate) fn arrow_error(error: arrow::error::ArrowError) -> LakeError {
     datafusion::error::DataFusionError::from(error).into()
 }
 

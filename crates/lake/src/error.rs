@@ -69,6 +69,16 @@ pub enum LakeError {
         .0.connect, .0.period, .0.delivery_id
     )]
     NoDelivery(NamedDelivery),
+    /// There is nothing to compare the delivery with.
+    #[error(
+        "there is nothing to compare: `{connect}` `{period}` came from no delivery before that one; `from` and `to` name two of those in the list of deliveries"
+    )]
+    NothingBefore {
+        /// The connection.
+        connect: BillConnectId,
+        /// The month.
+        period: BillingPeriod,
+    },
     /// The files of a delivery that the question is about are gone.
     #[error(
         "delivery `{}` of `{}` `{}` was removed on {} at {:02}:{:02} UTC, as old deliveries are here: ask about a later time, or leave the time out for what the month comes from now",

@@ -4,6 +4,7 @@
 //! *Invariant:* nothing here sees a credential or HTTP, updates in place, or publishes a month whose rows or sums
 //! disagree with its delivery.
 
+mod compare;
 mod contain;
 mod cost_expr;
 mod costs;
@@ -20,6 +21,7 @@ mod normalise;
 mod provider;
 mod publish;
 mod reconcile;
+mod retain;
 pub mod schema;
 mod session;
 mod stage;
@@ -28,6 +30,7 @@ mod table;
 mod tags;
 #[cfg(test)]
 mod testkit;
+mod verify;
 
 pub use contain::is_decoding;
 pub use error::{IngestError, LakeError};
@@ -35,5 +38,7 @@ pub use limits::{Limit, Limits, Setting, SettingError};
 pub use location::{Lake, LakeSettings};
 pub use normalise::CellProblem;
 pub use reconcile::Reconciled;
+pub use retain::{Pruned, Pruning};
 pub use stage::{Progress, Staging};
 pub use table::OrgLake;
+pub use verify::Summed;

@@ -19,7 +19,7 @@ use crate::normalise::PartTotals;
 use crate::publish::Fence;
 use crate::session::column;
 use crate::stage::{StagedFile, Staging};
-use crate::table::Month;
+use crate::table::{ChargesFile, Month, OrgLake};
 
 /// A delivery whose staged files agree with what was delivered; nothing else can be published.
 #[derive(Debug)]
@@ -105,9 +105,15 @@ impl Staging {
 
     /// What the staged files hold, read as questions will read them.
     async fn read_back(&self, files: &[StagedFile]) -> Result<LakeSums, LakeError> {
-        let files = files.iter().map(|file| self.charges_file(file)).collect();
-        let charges = self.lake.charges(files)?.select(COLUMNS.map(column))?;
-        // A worker a partition: reading back is most of what reconciling takes.
+        self.lake.sums_of(files.iter().map(|file| self.charges_file(file)).collect()).await
+    }
+}
+
+impl OrgLake {
+    /// What files of charges hold.
+    pub(crate) async fn sums_of(&self, files: Vec<ChargesFile>) -> Result<LakeSums, LakeError> {
+        let charges = self.charges(files)?.select(COLUMNS.map(column))?;
+        // A worker a partition: reading is most of what summing takes.
         let mut workers = JoinSet::new();
         for batches in charges.execute_stream_partitioned().await? {
             workers.spawn(add_all(batches));
@@ -339,7 +345,11 @@ mod tests {
     async fn an_amount_that_is_off_by_its_last_digit_is_found_and_nothing_published() {
         let (test, error) = tampered("x_UnblendedCost", off_by_the_last_digit).await;
         assert!(error.contains("line item type `Usage`, usage account `111`, invoice `I1`"), "{error}");
-        assert!(error.contains("`1.500000000000000001` in the lake, but the files say `1.5`"), "{error}");
+        assert!(
+            error
+                .contains("`1.500000000000000001` in the lake, but the files say `1.5`, off by `0.000000000000000001`"),
+            "{error}"
+        );
         let lake = test.org(100_001);
         assert_eq!(lake.published().await.unwrap()[0].delivery_id, head("old").delivery_id);
         // What was staged is gone, so a sweep finds nothing.
