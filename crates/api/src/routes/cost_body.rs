@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType};
-use billing::history::AsOf;
-use billing::names::{quotable, without_credentials};
+use billing::history::{AsOf, NamedDelivery};
+use billing::names::{BillConnectId, quotable, without_credentials};
 use billing::period::BillingPeriod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,9 @@ use crate::openapi::shape::reference;
 
 /// The most rows of one answer, whatever the question's `limit` says.
 const MAX_ROWS: usize = 100_000;
+
+/// The most deliveries that one question may name.
+const MAX_NAMED: usize = 1000;
 
 /// What a question may say.
 pub(super) fn doc() -> BodyDoc {
@@ -41,6 +44,18 @@ pub(super) fn doc() -> BodyDoc {
         .optional(),
         FieldDoc::named("filter", ("CostFilter", filter_schema), "which charges; at most 500 conditions, 16 deep")
             .optional(),
+        FieldDoc::text(
+            "as_of",
+            "what was held then: a day like `2026-10-03`, which means its end in UTC, or an instant like \
+             `2026-10-03T12:00:00Z`; by default, what is held now",
+        )
+        .optional(),
+        FieldDoc::named(
+            "deliveries",
+            ("CostDeliveries", deliveries_schema),
+            "months that come from another delivery than the newest, as answers and the list of deliveries name it",
+        )
+        .optional(),
         FieldDoc::whole("limit", 1, "at most so many rows; absent or above 100,000, it is 100,000").optional(),
     ];
     BodyDoc { name: "CostQuestion", fields }
@@ -73,6 +88,20 @@ fn filter_schema() -> Value {
     })
 }
 
+/// What [`named_deliveries`] reads: fields of an answer's `deliveries` beyond these are no harm.
+fn deliveries_schema() -> Value {
+    let text = json!({ "type": "string" });
+    let properties = json!({ "bill_connect_id": text, "billing_period": text, "delivery_id": text });
+    json!({
+        "type": "array",
+        "maxItems": MAX_NAMED,
+        "items": { "type": "object", "properties": properties, "required": ["bill_connect_id", "billing_period", "delivery_id"] },
+        "examples": [[{
+            "bill_connect_id": "aws-123456789012", "billing_period": "2026-09", "delivery_id": "0123456789abcdef0123456789abcdef"
+        }]]
+    })
+}
+
 /// Reads the question, or names all that is wrong with it.
 pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
     let doc = doc();
@@ -86,6 +115,7 @@ pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
     let period_type: Option<PeriodType> = choice(&mut fields, "period_type", "`charge_period` or `billing_period`");
     let filter = filter(&mut fields);
     let limit = limit(&mut fields);
+    let as_of = AsOf { at: as_of(&mut fields), deliveries: named_deliveries(&mut fields) };
     // An aggregated answer is summarized whatever `summarized` says.
     let question = CostQuery {
         metrics: metrics.clone().unwrap_or_default(),
@@ -97,7 +127,7 @@ pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
         filter,
         limit: Some(limit.unwrap_or(MAX_ROWS).min(MAX_ROWS)),
         connects: None,
-        as_of: AsOf::NOW,
+        as_of,
     };
     for problem in question.problems() {
         // What could not be read is named already; what stands in for it is not the client's.
@@ -166,6 +196,43 @@ fn choice<T: DeserializeOwned>(fields: &mut Fields<'_>, name: &str, known: &str)
 fn filter(fields: &mut Fields<'_>) -> Option<Filter> {
     let value = fields.maybe("filter")?;
     Filter::deserialize(value).map_err(|error| fields.refuse("filter", without_credentials(&error.to_string()))).ok()
+}
+
+fn as_of(fields: &mut Fields<'_>) -> Option<OffsetDateTime> {
+    let text = fields.maybe_text("as_of")?;
+    AsOf::instant(text).map_err(|error| fields.refuse("as_of", error)).ok()
+}
+
+/// A delivery as a question names it.
+#[derive(Deserialize)]
+struct Named {
+    bill_connect_id: BillConnectId,
+    billing_period: BillingPeriod,
+    delivery_id: String,
+}
+
+fn named_deliveries(fields: &mut Fields<'_>) -> Vec<NamedDelivery> {
+    let Some(value) = fields.maybe("deliveries") else { return Vec::new() };
+    let named: Vec<Named> = match Vec::deserialize(value) {
+        Ok(named) => named,
+        Err(error) => {
+            fields.refuse("deliveries", without_credentials(&error.to_string()));
+            return Vec::new();
+        }
+    };
+    if named.len() > MAX_NAMED {
+        fields.refuse("deliveries", format!("at most {MAX_NAMED} can be named"));
+    }
+    let mut read = Vec::new();
+    for Named { bill_connect_id, billing_period, delivery_id } in named {
+        match delivery_id.parse() {
+            Ok(delivery_id) => {
+                read.push(NamedDelivery { connect: bill_connect_id, period: billing_period, delivery_id });
+            }
+            Err(error) => fields.refuse("deliveries", error),
+        }
+    }
+    read
 }
 
 fn limit(fields: &mut Fields<'_>) -> Option<usize> {
@@ -271,6 +338,27 @@ mod tests {
         assert!(wrong(json!({ "dimensions": ["resource_id"] })).contains("resource_id"));
         assert!(wrong(json!({ "limit": 0 })).contains("`limit`"));
         assert!(wrong(json!({ "metrics": [] })).contains("at least one metric"));
+    }
+
+    #[test]
+    fn a_question_may_be_as_of_an_instant_and_of_deliveries_that_an_answer_named() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let mut all = body(right()).0;
+        all.insert("as_of".into(), json!("2026-10-03"));
+        let named = json!([{
+            "bill_connect_id": "aws-123456789012", "billing_period": "2026-09", "delivery_id": id, "status": "final"
+        }]);
+        all.insert("deliveries".into(), named);
+        let as_of = read(&JsonObject(all)).unwrap().as_of;
+        assert_eq!(as_of.at, Some(datetime!(2026-10-03 23:59:59.999_999_999 UTC)));
+        assert_eq!(as_of.deliveries[0].delivery_id.to_string(), id);
+        assert_eq!(read(&body(right())).unwrap().as_of, AsOf::NOW);
+        assert!(wrong(json!({ "as_of": "yesterday" })).contains("`as_of`"));
+        let one =
+            |id: &str| json!({ "bill_connect_id": "aws-123456789012", "billing_period": "2026-09", "delivery_id": id });
+        assert!(wrong(json!({ "deliveries": [one("x")] })).contains("`deliveries`"));
+        assert!(wrong(json!({ "deliveries": [one(id), one(id)] })).contains("named twice"));
+        assert!(wrong(json!({ "deliveries": [{ "billing_period": "2026-09" }] })).contains("`deliveries`"));
     }
 
     #[test]

@@ -23,9 +23,13 @@ pub(super) fn routes() -> Vec<Route> {
         Needs::Viewer
             .post("/bill-analysis/orgs/{org}/costs/aggregated", aggregated)
             .named("aggregateCosts", "Sum costs by time and dimensions")
+            .about(
+                "`as_of` and `deliveries` ask about what was held before: 404 where a month never came from a delivery that is \
+                 named, 410 where one that the answer needs is removed. Nothing held then is no rows.",
+            )
             .takes(cost_body::doc())
             .answers::<AnswerView>(200)
-            .refuses(&[422]),
+            .refuses(&[404, 410, 422]),
         Needs::Viewer
             .get("/bill-analysis/orgs/{org}/costs/dimensions", dimensions)
             .named("listDimensions", "List the dimensions that there are")
@@ -98,7 +102,7 @@ struct RowView {
 
 /// Names and values as a JSON object, in the order in which they were asked for. Amounts keep every digit.
 #[derive(Debug)]
-struct Pairs<N, V>(Vec<(N, V)>);
+pub(super) struct Pairs<N, V>(pub(super) Vec<(N, V)>);
 
 impl<N: Serialize, V: Serialize> Serialize for Pairs<N, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -110,7 +114,7 @@ impl<N: Serialize, V: Serialize> Serialize for Pairs<N, V> {
     }
 }
 
-fn texts() -> Object {
+pub(super) fn texts() -> Object {
     by_name(Type::String)
 }
 

@@ -1,5 +1,6 @@
 //! The table of routes. The router is made of it, and so are the document, the page and the tests of who may call what.
 
+mod asked;
 mod audit;
 mod bill_connects;
 mod billing_centers;
@@ -7,6 +8,7 @@ mod checks;
 mod connect_body;
 mod cost_body;
 mod costs;
+mod deliveries;
 mod external_ids;
 mod finops_bill_connects;
 mod health;
@@ -14,6 +16,7 @@ mod list;
 mod operator;
 mod page;
 mod receipts;
+mod reconciliation;
 mod setup;
 mod status;
 mod token;
@@ -51,6 +54,8 @@ pub(crate) fn groups() -> Vec<Group> {
                 checks::routes(),
                 external_ids::routes(),
                 receipts::routes(),
+                deliveries::routes(),
+                reconciliation::routes(),
                 setup::routes(),
                 audit::routes(),
             ],

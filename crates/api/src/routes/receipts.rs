@@ -116,7 +116,8 @@ struct PartView {
     bytes_unpacked: u64,
 }
 
-fn amount() -> Object {
+/// An amount with every digit.
+pub(super) fn amount() -> Object {
     ObjectBuilder::new().schema_type(Type::Number).build()
 }
 

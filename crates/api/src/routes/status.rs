@@ -93,6 +93,10 @@ pub(crate) struct ImportView {
     status: &'static str,
     /// The delivery's id.
     source_id: String,
+    /// Why it was aborted; only where it was. The month stays as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_message: Option<String>,
 }
 
 impl From<Import> for ImportView {
@@ -104,6 +108,7 @@ impl From<Import> for ImportView {
             downloaded_at: downloaded.map(stamp),
             status: import.status.name(),
             source_id: import.delivery_id.to_string(),
+            error_message: import.error,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod conformance;
 mod connecting;
+mod deliveries;
 mod errors;
 mod setup;
 mod shapes;

@@ -124,7 +124,9 @@ async fn imports_show_in_the_history_and_their_errors_in_the_status() {
     store.finish_import(api.org, failed, Outcome::Aborted("`a` is missing")).await.unwrap();
     store.start_import((api.org, &id), "2026-10".parse().unwrap(), &delivery).await.unwrap();
     let entry = |month: &str, status: &str| json!({ "billing_period": month, "status": status, "source_id": delivery.to_string() });
-    assert_eq!(api.get(&history).await.json(), json!([entry("2026-10", "in-progress"), entry("2026-09", "aborted")]));
+    let mut aborted = entry("2026-09", "aborted");
+    aborted["error_message"] = json!("`a` is missing");
+    assert_eq!(api.get(&history).await.json(), json!([entry("2026-10", "in-progress"), aborted]));
     let errors = api.get("/api/status/orgs/{org}/bill-status-errors").await.json();
     let expected = json!({
         "aws-123456789012": {
