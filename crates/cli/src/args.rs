@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, connect, costs, explain, external_id, ingest, operator, org, pause, receipts, sample_bill,
-    secrets, serve, service_account, setup, token,
+    audit, check, checks, connect, costs, deliveries, explain, external_id, ingest, operator, org, pause, receipts,
+    reconcile, sample_bill, secrets, serve, service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -130,6 +130,10 @@ pub enum Command {
     Ingest(ingest::Args),
     /// Show costs.
     Costs(costs::Args),
+    /// Show what months come from and came from, and what changed.
+    Deliveries(deliveries::Args),
+    /// Hold files, lake and answers of every month against each other, to the last digit.
+    Reconcile(reconcile::Args),
     /// Show what each published month proved: files equal lake, to the last digit.
     Receipts(receipts::Args),
     /// Write a deterministic sample bill, and beside it the totals that a right reader must find.
@@ -141,14 +145,15 @@ pub enum Command {
     Explain(explain::Args),
 }
 
-/// Reads a number with a unit: `90s`, `15m`, `2h`.
+/// Reads a number with a unit: `90s`, `15m`, `2h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration: it is a number with `s`, `m` or `h`, like `15m`");
+    let wrong = || format!("`{text}` is no duration: it is a number with `s`, `m`, `h` or `d`, like `15m`");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
         'h' => 3600,
+        'd' => 86_400,
         _ => return Err(wrong()),
     };
     let count: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
@@ -174,6 +179,7 @@ mod tests {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
         assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
+        assert_eq!(duration("90d"), Ok(Duration::from_hours(90 * 24)));
         for wrong in ["", "m", "15", "0s", "-1s", "15 m", "99999999999999999999h", "１s", "5é"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

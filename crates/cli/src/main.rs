@@ -3,6 +3,7 @@
 mod args;
 mod aws_account;
 mod commands;
+mod csv;
 mod money;
 mod out;
 mod progress;

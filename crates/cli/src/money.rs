@@ -11,6 +11,15 @@ pub fn cents(amount: Amount) -> String {
     format!("{sign}{}.{:02}", thousands(rounded / 100), rounded % 100)
 }
 
+/// The same for a change: with its sign, `+1.00`, and nothing where nothing changed.
+pub fn signed_cents(amount: Amount) -> String {
+    match amount.unscaled() {
+        0 => String::new(),
+        unscaled if unscaled > 0 => format!("+{}", cents(amount)),
+        _ => cents(amount),
+    }
+}
+
 /// A whole number with thousands apart: `1,234,567`.
 pub fn thousands(number: u128) -> String {
     let digits = number.to_string();
@@ -40,6 +49,13 @@ mod tests {
             ("999.999", "1,000.00"),
         ] {
             assert_eq!(cents(exact.parse().unwrap()), shown, "{exact}");
+        }
+    }
+
+    #[test]
+    fn changes_have_a_sign() {
+        for (exact, shown) in [("0", ""), ("1.5", "+1.50"), ("-1.5", "-1.50"), ("0.000000000000000001", "+0.00")] {
+            assert_eq!(signed_cents(exact.parse().unwrap()), shown, "{exact}");
         }
     }
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use app::App;
+use app::deliveries::Months;
 use billing::cost_query::{CostAnswer, CostQuery, Dimension, Filter, Granularity, Metric, PeriodType};
-use billing::history::AsOf;
+use billing::delivery::DeliveryId;
+use billing::history::{AsOf, NamedDelivery};
 use billing::money::Amount;
 use billing::names::OrgId;
 use billing::period::BillingPeriod;
@@ -38,6 +41,12 @@ pub struct Args {
     /// The columns of the table.
     #[arg(long, default_value = "month")]
     granularity: Grain,
+    /// What was known then: a day, `YYYY-MM-DD`, which means its end in UTC, or an instant like `2026-10-03T12:00:00Z`.
+    #[arg(long, value_parser = AsOf::instant, value_name = "TIME")]
+    as_of: Option<OffsetDateTime>,
+    /// A delivery that its month is to come from, whatever replaced it; `billconnect deliveries` lists them.
+    #[arg(long, value_name = "DELIVERY")]
+    delivery: Vec<DeliveryId>,
     /// Print JSON, with every digit.
     #[arg(long)]
     json: bool,
@@ -47,6 +56,7 @@ const EXAMPLES: &str = "\
 Examples:
   billconnect costs --org 123456789 --by service
   billconnect costs --org 123456789 --by vendor_account,service --months 2026-08..2026-10 --cost effective
+  billconnect costs --org 123456789 --months 2026-09 --as-of 2026-10-03
   billconnect costs --org 123456789 --by usage_type --filter service=AmazonS3 --json
 
 A table shows cents; --json and the line below the table have every digit.";
@@ -90,14 +100,16 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         out::talk("no costs yet: no month is published; `billconnect ingest` reads what AWS has delivered");
         return Ok(ExitCode::SUCCESS);
     };
-    let answer = app.costs(args.org, &question(&args, first, last)).await?;
+    let as_of = AsOf { at: args.as_of, deliveries: named(&app, &args).await? };
+    let answer = app.costs(args.org, &CostQuery { as_of, ..question(&args, first, last) }).await?;
     let total = total(&answer)?;
     if args.json {
         out::json(&to_json(&args, &answer, total))?;
         return Ok(ExitCode::SUCCESS);
     }
     if answer.rows.is_empty() {
-        out::talk("no charges match; `--months` and `--filter` say which count");
+        let then = if args.as_of.is_some() { ", and `--as-of` what was published then" } else { "" };
+        out::talk(&format!("no charges match; `--months` and `--filter` say which count{then}"));
         return Ok(ExitCode::SUCCESS);
     }
     out::data(&pivot(&args, &answer)?);
@@ -107,6 +119,24 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         out::talk(&format!("{} {} is {}, delivered {made}", delivery.connect, delivery.period, delivery.status.name()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The deliveries that are named, with the months that came from them.
+async fn named(app: &App, args: &Args) -> anyhow::Result<Vec<NamedDelivery>> {
+    if args.delivery.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = app.deliveries(args.org, &Months::default()).await?;
+    let find = |id: &DeliveryId| {
+        let found = all.iter().find(|past| past.delivery_id == *id);
+        let named = found.map(|past| NamedDelivery {
+            connect: past.connect.clone(),
+            period: past.period,
+            delivery_id: past.delivery_id.clone(),
+        });
+        named.with_context(|| format!("no month came from a delivery `{id}`; `billconnect deliveries` lists them"))
+    };
+    args.delivery.iter().map(find).collect()
 }
 
 fn question(args: &Args, first: BillingPeriod, last: BillingPeriod) -> CostQuery {

@@ -6,6 +6,7 @@ mod check_offline;
 pub mod checks;
 pub mod connect;
 pub mod costs;
+pub mod deliveries;
 pub mod explain;
 pub mod external_id;
 pub mod ingest;
@@ -13,6 +14,7 @@ pub mod operator;
 pub mod org;
 pub mod pause;
 pub mod receipts;
+pub mod reconcile;
 pub mod sample_bill;
 pub mod secrets;
 pub mod serve;
@@ -45,6 +47,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(args) => pause::resume(global, args).await,
         Command::Ingest(args) => ingest::run(global, args).await,
         Command::Costs(args) => costs::run(global, args).await,
+        Command::Deliveries(args) => deliveries::run(global, args).await,
+        Command::Reconcile(args) => reconcile::run(global, args).await,
         Command::Receipts(args) => receipts::run(global, args).await,
         Command::SampleBill(args) => sample_bill::run(args),
         Command::Secrets(command) => secrets::run(global, command).await,

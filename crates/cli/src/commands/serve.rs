@@ -11,6 +11,7 @@ use app::App;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::deliveries::RetentionArgs;
 use crate::args::Global;
 use crate::{out, world};
 
@@ -43,10 +44,12 @@ pub struct Args {
     /// The same against the routes of one org, from all addresses together.
     #[arg(long, env = "BILLCONNECT_FAILURES_PER_ORG", default_value_t = api::LimitSettings::PER_ORG)]
     failures_per_org: NonZeroU32,
+    #[command(flatten)]
+    retention: RetentionArgs,
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
-    let app = Arc::new(world::open(global).await?.proving_every(args.prove_every));
+    let app = Arc::new(world::open(global).await?.proving_every(args.prove_every).retaining(args.retention.into()));
     // Better now than when the first customer's bill is due.
     app.store().prove_secrets().await?;
     let left = app.store().abort_running_imports("the process that was reading it ended; it is read again").await?;

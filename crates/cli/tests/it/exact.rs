@@ -18,7 +18,7 @@ use crate::kit::world::World;
 const REAL_PAYER: &str = "123412340534";
 
 /// A number of JSON as an exact decimal: `1.50` and `1.5` are the same.
-fn exact(number: &Value) -> billing::money::Amount {
+pub fn exact(number: &Value) -> billing::money::Amount {
     let text = number.as_str().map_or_else(|| number.to_string(), str::to_owned);
     text.parse().unwrap_or_else(|error| panic!("{number} is no amount: {error}"))
 }
@@ -115,7 +115,7 @@ async fn deliver_real(world: &World, text: &str) {
 }
 
 /// Uploads a sample bill, connects it, and waits until every month is in.
-async fn sampled(mode: Mode, seed: u64) -> (Story, Value) {
+pub async fn sampled(mode: Mode, seed: u64) -> (Story, Value) {
     let mut story = Story::new().await;
     let folder = TempDir::new().unwrap();
     let spec = Spec {
