@@ -33,3 +33,4 @@ pub mod retention;
 pub mod role;
 pub mod setup;
 pub mod standing;
+pub mod told;

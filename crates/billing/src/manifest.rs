@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::bucket::{BucketName, BucketPath};
 use crate::formats::Format;
 use crate::period::BillingPeriod;
+use crate::told::{told, told_whole};
 
 /// Why a manifest cannot be used. The text names the manifest, what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +77,7 @@ impl Manifest {
     /// Parses the manifest's text; `key` is for the error.
     pub fn parse(key: &str, body: &[u8]) -> Result<Self, ManifestError> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let refuse = |reason: String| ManifestError { key: key.to_owned(), reason };
+        let refuse = |reason: String| ManifestError { key: key.to_owned(), reason: told_whole(&reason) };
         let wire = serde_json::from_slice(body).map_err(|error| {
             refuse(format!(
                 "it is not a manifest that is read here ({error}); wait for the next delivery or make the report anew"
@@ -119,7 +120,7 @@ impl Manifest {
 
     /// Whether the format is one that is read here, and every file lies in `bucket` and inside `path`.
     pub fn readable(&self, bucket: &BucketName, path: &BucketPath) -> Result<(), ManifestError> {
-        let refuse = |reason: String| Err(ManifestError { key: self.key.clone(), reason });
+        let refuse = |reason: String| Err(ManifestError { key: self.key.clone(), reason: told_whole(&reason) });
         if let Err(found) = &self.format {
             return refuse(format!("{found} is not read; configure the report as one of: {}", Format::names()));
         }
@@ -189,7 +190,10 @@ impl LegacyWire {
         let format = match Format::of_manifest(&self.content_type, &self.compression) {
             Some(_) if !utf8 => Err(format!("charset `{}`", self.charset)),
             Some(format) => Ok(format),
-            None => Err(format!("format `{}` with compression `{}`", self.content_type, self.compression)),
+            None => {
+                let [content_type, compression] = [&self.content_type, &self.compression].map(|text| told(text));
+                Err(format!("format `{content_type}` with compression `{compression}`"))
+            }
         };
         Ok(Manifest {
             key: key.to_owned(),

@@ -11,6 +11,7 @@ mod deliveries;
 mod exact;
 mod formats;
 mod fuzz;
+mod hostile;
 mod iam;
 mod ingest;
 mod keeping;

@@ -9,9 +9,10 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
+use billing::told::told;
 use time::OffsetDateTime;
 
-use super::error::{Fault, told};
+use super::error::Fault;
 use super::header::{Header, MapColumn};
 use super::limits::{Breach, Meter};
 use super::maps::{Apart, Known};

@@ -3,6 +3,7 @@
 use billing::formats::Format;
 use billing::money::AmountError;
 use billing::reconcile::SumOverflow;
+use billing::told::told;
 
 use super::limits::Breach;
 use crate::limits::Limit;
@@ -160,28 +161,6 @@ fn at(row: &Option<u64>, column: &Option<String>) -> String {
         (None, Some(column)) => format!("column `{column}` of "),
         (None, None) => String::new(),
     }
-}
-
-/// What a file says, as an error may repeat it: cut short, and without what a terminal would obey.
-pub(super) fn told(text: &str) -> String {
-    cut(text, 60)
-}
-
-/// What a reader says of a file, likewise.
-pub(super) fn why(text: &str) -> String {
-    cut(text, 200)
-}
-
-fn cut(text: &str, longest: usize) -> String {
-    let mut told: String = text
-        .chars()
-        .take(longest)
-        .map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char })
-        .collect();
-    if text.chars().nth(longest).is_some() {
-        told.push('…');
-    }
-    told
 }
 
 /// What is wrong with a cell.

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use billing::focus::dialect::{Dialect, Spelled};
 use billing::focus::family::Family;
+use billing::told::told;
 
-use super::error::{IngestError, told};
+use super::error::IngestError;
 
 /// The columns of a file under the names that the rules know, and their places. Behind the file's own columns come those
 /// that the rules name and the file has in maps.

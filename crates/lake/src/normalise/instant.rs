@@ -62,6 +62,9 @@ fn offset(text: &[u8]) -> Option<i64> {
         [sign, h1, h2, i1, i2] | [sign, h1, h2, b':', i1, i2] => (sign, two(h1, h2)?, two(i1, i2)?),
         _ => return None,
     };
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
     let seconds = i64::from(hours) * 3_600 + i64::from(minutes) * 60;
     match sign {
         b'+' => Some(seconds),
@@ -130,6 +133,8 @@ mod tests {
             "2026-09-01T00:00:00.1234567Z",
             "2026-09-01T00:00:00ZZ",
             "2026-09-01T00:00:00*01:00",
+            "2026-09-01T00:00:00+99:00",
+            "2026-09-01T00:00:00+01:60",
             " 2026-09-01T00:00:00Z",
             "2026/09/01 00:00:00",
             "None",

@@ -8,11 +8,12 @@ use arrow::array::RecordBatch;
 use billing::focus::line_item_type::UNKNOWN;
 use billing::focus::mapping::LINE_ITEM_TYPE;
 use billing::formats::{Format, Packing};
+use billing::told::told;
 
 use super::charge::{Charge, ChargePlan};
 use super::columns::BATCH_ROWS;
 use super::csv::CsvRows;
-use super::error::{Fault, IngestError, told};
+use super::error::{Fault, IngestError};
 use super::fill::Filler;
 use super::header::Header;
 use super::limits::{Breach, Meter};
@@ -27,7 +28,7 @@ use crate::limits::Limit;
 use crate::schema::charges_schema;
 
 /// A batch ends when its rows had this many bytes, however few they are: memory does not grow with the length of rows.
-const BATCH_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 16 << 20;
 
 /// What takes the batches.
 pub(super) type Sink<'s> = dyn FnMut(RecordBatch) -> Result<(), IngestError> + 's;

@@ -2,12 +2,16 @@
 
 use std::io::{self, BufRead, Read, Take};
 
+use billing::told::told;
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
 const ENTRY: [u8; 4] = *b"PK\x03\x04";
 const DIRECTORY: [u8; 4] = *b"PK\x01\x02";
 const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
+const END: [u8; 4] = *b"PK\x05\x06";
+const END64: [u8; 4] = *b"PK\x06\x06";
+const LOCATOR64: [u8; 4] = *b"PK\x06\x07";
 /// The field that holds sizes of 64 bits.
 const ZIP64: u16 = 1;
 /// Stands for a size that is in the [`ZIP64`] field.
@@ -17,6 +21,7 @@ const BIG: u32 = u32::MAX;
 /// the archive states.
 pub(super) struct ZippedFile<R> {
     packed: Packed<R>,
+    name: Vec<u8>,
     stated: Stated,
     crc: Crc,
     unpacked: u64,
@@ -56,7 +61,7 @@ impl<R: BufRead> ZippedFile<R> {
             return Err(wrong("its file is encrypted"));
         }
         if !name.to_ascii_lowercase().ends_with(b".csv") {
-            return Err(wrong(&format!("it holds `{}`, which is no csv", String::from_utf8_lossy(&name))));
+            return Err(wrong(&format!("it holds `{}`, which is no csv", told(&String::from_utf8_lossy(&name)))));
         }
         let big = zip64(&extra);
         let (packed, unpacked) = sizes((packed, unpacked), big);
@@ -67,7 +72,7 @@ impl<R: BufRead> ZippedFile<R> {
             (0, None) => return Err(wrong("its file is stored without its size, so that its end can't be found")),
             (other, _) => return Err(wrong(&format!("its file is packed by method {other}; deflate is read"))),
         };
-        Ok(Self { packed, stated, crc: Crc::new(), unpacked: 0 })
+        Ok(Self { packed, name, stated, crc: Crc::new(), unpacked: 0 })
     }
 
     /// The file is read: checks it, and that the archive holds nothing else.
@@ -89,8 +94,8 @@ impl<R: BufRead> ZippedFile<R> {
         let mut signature = [0; 4];
         archive.read_exact(&mut signature)?;
         match signature {
-            DIRECTORY => io::copy(&mut archive, &mut io::sink()).map(drop),
-            ENTRY => Err(wrong("it holds more than one file")),
+            DIRECTORY => directory(&mut archive, (&self.name, found)),
+            ENTRY => Err(wrong(SEVERAL)),
             _ => Err(wrong("it is damaged behind its file")),
         }
     }
@@ -160,6 +165,55 @@ fn descriptor(archive: &mut impl Read, found: (u32, u64, u64), is_zip64: bool) -
     let more = [next()?, next()?].map(|bytes| u64::from(long(&bytes)));
     Ok((long(&crc), words[0] | (words[1] << 32), more[0] | (more[1] << 32)))
 }
+
+/// Reads the archive's directory, which must tell of the one file that was `found` and of no other, and the archive's end.
+fn directory(archive: &mut impl Read, (name, found): (&[u8], (u32, u64, u64))) -> io::Result<()> {
+    let mut fixed = [0; 42];
+    archive.read_exact(&mut fixed)?;
+    let mut next = |at: usize| {
+        let mut bytes = vec![0; usize::from(short(&fixed[at..]))];
+        archive.read_exact(&mut bytes).map(|()| bytes)
+    };
+    let [its_name, extra, _comment] = [next(24)?, next(26)?, next(28)?];
+    let [crc, packed, unpacked] = [12, 16, 20].map(|at| long(&fixed[at..]));
+    let (packed, unpacked) = sizes((packed, unpacked), zip64(&extra));
+    if its_name != name || (crc, packed, unpacked) != found {
+        return Err(wrong("its directory tells of another file than it holds"));
+    }
+    loop {
+        let mut signature = [0; 4];
+        archive.read_exact(&mut signature)?;
+        match signature {
+            END64 => {
+                let mut length = [0; 8];
+                archive.read_exact(&mut length)?;
+                pass(archive, huge(&length))?;
+            }
+            LOCATOR64 => pass(archive, 16)?,
+            END => return end(archive),
+            DIRECTORY => return Err(wrong(SEVERAL)),
+            _ => return Err(wrong("it is damaged behind its directory")),
+        }
+    }
+}
+
+/// Reads the record that ends an archive, behind which is nothing.
+fn end(archive: &mut impl Read) -> io::Result<()> {
+    let mut fixed = [0; 18];
+    archive.read_exact(&mut fixed)?;
+    pass(archive, u64::from(short(&fixed[16..])))?;
+    match archive.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(wrong("there are bytes behind its end")),
+    }
+}
+
+fn pass(archive: &mut impl Read, count: u64) -> io::Result<()> {
+    let passed = io::copy(&mut archive.take(count), &mut io::sink())?;
+    if passed == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+const SEVERAL: &str = "it holds more than one file";
 
 fn wrong(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("the archive can't be read: {what}"))
@@ -239,9 +293,28 @@ pub(super) mod tests {
         out
     }
 
+    /// The directory of one file, and the end of the archive.
+    fn directory(name: &str, text: &[u8], sizes: Sizes) -> Vec<u8> {
+        let mut crc = Crc::new();
+        crc.update(text);
+        let [length, unpacked] = [deflate(text).len(), text.len()].map(|length| u32::try_from(length).unwrap());
+        let big = matches!(sizes, Sizes::Before64 | Sizes::Behind64);
+        let extra = [&[1, 0, 16, 0][..], &u64::from(unpacked).to_le_bytes(), &u64::from(length).to_le_bytes()].concat();
+        let (stated, extra) =
+            if big { ([crc.sum(), BIG, BIG], extra) } else { ([crc.sum(), length, unpacked], Vec::new()) };
+        let lengths = [name.len(), extra.len(), 3].map(|length| u16::try_from(length).unwrap().to_le_bytes()).concat();
+        let mut out = [&DIRECTORY[..], &[0; 12], &stated.map(u32::to_le_bytes).concat(), &lengths, &[0; 12]].concat();
+        out.extend([name.as_bytes(), &extra, b"rem"].concat());
+        if big {
+            out.extend([&END64[..], &44_u64.to_le_bytes(), &[0; 44], &LOCATOR64, &[0; 16]].concat());
+        }
+        [out, END.to_vec(), vec![0; 16], vec![2, 0], b"so".to_vec()].concat()
+    }
+
     /// An archive with one csv.
     pub(in super::super) fn archive(text: &str, sizes: Sizes) -> Vec<u8> {
-        [entry("R-00001.csv", text.as_bytes(), sizes).as_slice(), &DIRECTORY, b"and so on"].concat()
+        let (name, text) = ("R-00001.csv", text.as_bytes());
+        [entry(name, text, sizes), directory(name, text, sizes)].concat()
     }
 
     fn read(archive: &[u8]) -> io::Result<String> {
@@ -262,10 +335,9 @@ pub(super) mod tests {
 
     #[test]
     fn an_archive_cut_off_anywhere_is_an_error() {
-        for sizes in [Sizes::Before, Sizes::Behind] {
+        for sizes in [Sizes::Before, Sizes::Before64, Sizes::Behind, Sizes::Behind64] {
             let whole = archive("a,b\n1,2\n", sizes);
-            let end = whole.len() - b"and so on".len();
-            for end in 0..end {
+            for end in 0..whole.len() {
                 assert!(read(&whole[..end]).is_err(), "{sizes:?}, cut off after {end} bytes");
             }
         }
@@ -275,10 +347,16 @@ pub(super) mod tests {
     fn damage_is_an_error() {
         for sizes in [Sizes::Before, Sizes::Before64, Sizes::Behind, Sizes::Behind64] {
             let whole = archive("a,b\n1,2\n", sizes);
-            let at = if sizes == Sizes::Before || sizes == Sizes::Before64 { 15 } else { whole.len() - 20 };
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1;
-            assert!(read(&damaged).is_err(), "{sizes:?}");
+            let entry = entry("R-00001.csv", b"a,b\n1,2\n", sizes).len();
+            // The checksums before or behind the file and in the directory, and the name there.
+            let stated = if sizes == Sizes::Before || sizes == Sizes::Before64 { 15 } else { entry - 20 };
+            for at in [stated, entry + 16, entry + 46] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1;
+                assert!(read(&damaged).is_err(), "{sizes:?}, byte {at}");
+            }
+            let error = read(&[whole.as_slice(), b"x"].concat()).unwrap_err().to_string();
+            assert!(error.contains("bytes behind its end"), "{error}");
         }
     }
 
@@ -290,6 +368,11 @@ pub(super) mod tests {
         };
         let one = entry("a.csv", b"a\n1\n", Sizes::Behind);
         check(&[one.clone(), one.clone()].concat(), "more than one file");
+        let listed = directory("a.csv", b"a\n1\n", Sizes::Behind);
+        let first = listed.len() - END.len() - 20;
+        check(&[&one[..], &listed[..first], &listed].concat(), "more than one file");
+        check(&[one.clone(), directory("b.csv", b"a\n1\n", Sizes::Behind)].concat(), "tells of another file");
+        check(&[one.clone(), directory("a.csv", b"a\n2\n", Sizes::Behind)].concat(), "tells of another file");
         check(&[entry("a.txt", b"a\n", Sizes::Before).as_slice(), &DIRECTORY].concat(), "`a.txt`, which is no csv");
         let mut encrypted = one.clone();
         encrypted[6] |= 1;

@@ -169,6 +169,14 @@ impl Server {
         &self.install
     }
 
+    /// The most memory that it has ever had, in bytes, as Linux tells it.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs on Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        kib << 10
+    }
+
     /// Kills the server without warning, as a power cut does.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");

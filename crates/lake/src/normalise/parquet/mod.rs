@@ -13,12 +13,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
+use billing::told::{told, told_whole};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetStatisticsPolicy};
 
 use super::batches::{BatchRow, Columns};
-use super::error::{IngestError, told, why};
+use super::error::IngestError;
 use super::header::Header;
 use super::limits::{Breach, Meter};
 use super::maps::Known;
@@ -30,7 +31,7 @@ use pages::Pages;
 /// The most rows of a batch: what is unpacked at once beside the pages that it comes from.
 const BATCH_ROWS: u64 = 2048;
 /// About how many bytes the cells of a batch may have, if each were as long as the longest: few rows where they may be long.
-const BATCH_BYTES: u64 = 128 << 20;
+const BATCH_BYTES: u64 = 32 << 20;
 /// How much is copied at once.
 const COPIED: usize = 256 << 10;
 
@@ -85,7 +86,7 @@ impl From<io::Error> for Refused {
 
 impl From<ParquetError> for Refused {
     fn from(error: ParquetError) -> Self {
-        Self::Read(why(&error.to_string()))
+        Self::Read(told_whole(&error.to_string()))
     }
 }
 
@@ -180,7 +181,7 @@ impl ParquetRows {
         loop {
             let batch = match self.batches.next() {
                 None => return Ok(false),
-                Some(batch) => batch.map_err(|error| RowError::Read(why(&error.to_string())))?,
+                Some(batch) => batch.map_err(|error| RowError::Read(told_whole(&error.to_string())))?,
             };
             if batch.num_rows() == 0 {
                 continue;
