@@ -84,11 +84,11 @@ pub struct ChargeSums {
 
 impl ChargeSums {
     fn plus(self, other: Self) -> Result<Self, SumOverflow> {
-        self.combine(other, |left, right| left.checked_add(right), self.charges + other.charges)
+        self.combine(other, Amount::checked_add, self.charges + other.charges)
     }
 
     fn minus(self, other: Self) -> Result<Self, SumOverflow> {
-        self.combine(other, |left, right| left.checked_sub(right), self.charges - other.charges)
+        self.combine(other, Amount::checked_sub, self.charges - other.charges)
     }
 
     fn combine(

@@ -10,6 +10,7 @@ use crate::table::OrgLake;
 impl OrgLake {
     /// Removes everything of the org, every version of it; nothing where there is nothing. There is no way back.
     pub async fn erase(&self) -> Result<(), LakeError> {
+        self.forget_snapshot();
         let folder = self.folder_path()?;
         let listed = self.shared.store.list(Some(&folder)).map(|file| file.map(|file| file.location));
         let mut removed = self.shared.store.delete_stream(listed.boxed());

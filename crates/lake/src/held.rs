@@ -66,8 +66,8 @@ impl OrgLake {
         let mut held = Held::default();
         for month in &months {
             let entry = match as_of.named(&month.connect, month.period) {
-                Some(named) => Some(self.named(snapshot.as_ref(), named).await?),
-                None => self.entry_at(snapshot.as_ref(), month, as_of.at).await?,
+                Some(named) => Some(self.named(snapshot.as_deref(), named).await?),
+                None => self.entry_at(snapshot.as_deref(), month, as_of.at).await?,
             };
             let Some(entry) = entry else { continue };
             let before = held.files.len();
@@ -236,7 +236,7 @@ mod tests {
     async fn what_was_removed_is_named_where_the_question_needs_it() {
         let (_test, lake, published) = lake().await;
         let snapshot = lake.snapshot().await.unwrap();
-        let entry = lake.named(snapshot.as_ref(), &named("a")).await.unwrap();
+        let entry = lake.named(snapshot.as_deref(), &named("a")).await.unwrap();
         let removed_at = datetime!(2026-12-24 18:05 UTC);
         lake.note_removal(&entry, removed_at).await.unwrap();
         for as_of in [at(published[0]), AsOf { at: None, deliveries: vec![named("a")] }] {
@@ -255,7 +255,7 @@ mod tests {
     /// Removes a delivery as retention does.
     async fn remove(lake: &OrgLake, name: &str) {
         let snapshot = lake.snapshot().await.unwrap();
-        let entry = lake.named(snapshot.as_ref(), &named(name)).await.unwrap();
+        let entry = lake.named(snapshot.as_deref(), &named(name)).await.unwrap();
         lake.note_removal(&entry, datetime!(2026-12-24 18:05 UTC)).await.unwrap();
         for file in &entry.files {
             std::fs::remove_file(std::path::Path::new("/").join(file.path.as_ref())).unwrap();

@@ -301,11 +301,19 @@ mod tests {
         let other = "aws-210987654321".parse().unwrap();
         assert_eq!(lake.deliveries(Some(&other), None).await.unwrap(), []);
         // Nothing of it is only in memory.
-        let reopened = crate::Lake::open(test.folder.path(), crate::LakeSettings::default()).unwrap();
-        assert_eq!(
-            reopened.org(100_001.try_into().unwrap()).deliveries(None, Some(september)).await.unwrap(),
-            deliveries
-        );
+        assert_eq!(test.reopened(100_001).deliveries(None, Some(september)).await.unwrap(), deliveries);
+    }
+
+    #[tokio::test]
+    async fn what_another_process_publishes_is_seen_at_once() {
+        let test = TestLake::new();
+        let lake = test.org(100_001);
+        lake.bring_in(&head("a"), &[usage("1")]).await;
+        assert_eq!(listed(&lake).await, ids(&["a"]));
+        test.reopened(100_001).bring_in(&head("b"), &[usage("2")]).await;
+        assert_eq!(listed(&lake).await, ids(&["b", "a"]));
+        lake.bring_in(&head("c"), &[usage("3")]).await;
+        assert_eq!(listed(&lake).await, ids(&["c", "b", "a"]));
     }
 
     #[tokio::test]
@@ -339,12 +347,13 @@ mod tests {
         for name in ["a", "b", "c"] {
             lake.bring_in(&head(name), &[usage("1")]).await;
         }
-        let table = lake.snapshot().await.unwrap().unwrap().table;
+        let table = lake.snapshot().await.unwrap().unwrap().table.clone();
         deltalake_core::checkpoints::create_checkpoint(&table, None).await.unwrap();
         let log = lake.table_url().to_file_path().unwrap().join("_delta_log");
         for version in 0..3 {
             std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
         }
+        let lake = test.reopened(100_001);
         assert_eq!(listed(&lake).await, ids(&["c", "b", "a"]));
     }
 }

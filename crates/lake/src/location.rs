@@ -13,7 +13,7 @@ use crate::durable::DurableFolder;
 use crate::error::LakeError;
 use crate::history::Known;
 use crate::limits::Limits;
-use crate::table::OrgLake;
+use crate::table::{OrgLake, Snapshots};
 
 /// What an operator may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) settings: LakeSettings,
     /// Records that were read already.
     pub(crate) known: Known,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Lake {
@@ -64,7 +65,17 @@ impl Lake {
         let pool = Arc::new(FairSpillPool::new(settings.query_memory));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
         runtime.register_object_store(&base, Arc::clone(&store));
-        Ok(Self { shared: Arc::new(Shared { store, base, scratch: root, runtime, settings, known: Known::default() }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                store,
+                base,
+                scratch: root,
+                runtime,
+                settings,
+                known: Known::default(),
+                snapshots: Snapshots::default(),
+            }),
+        })
     }
 
     /// One org's lake. It sees that org's folder and no other.

@@ -4,6 +4,7 @@
 //! counter in the log (a `txn` action), so also two first publishes of a month find out about each other.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use billing::names::BillConnectId;
 use billing::receipt::Receipt;
@@ -53,7 +54,7 @@ impl OrgLake {
         self.write_record(attempt, &record).await?;
         for _ in 0..ATTEMPTS {
             let snapshot = self.snapshot_or_create().await?;
-            if self.fence(Some(&snapshot), &month).await? != fence {
+            if self.fence(Some(snapshot.as_ref()), &month).await? != fence {
                 break;
             }
             let mut actions = removals(&snapshot, |other| *other == month).map_err(|error| self.log_error(error))?;
@@ -72,7 +73,7 @@ impl OrgLake {
         Err(LakeError::Conflict { connect: month.connect, period: month.period })
     }
 
-    /// Takes all months of a connection out of the table. Earlier versions of the table keep them.
+    /// Takes all months of a connection out of the table. A sweep removes their files.
     pub async fn forget(&self, connect: &BillConnectId) -> Result<(), LakeError> {
         for _ in 0..ATTEMPTS {
             let Some(snapshot) = self.snapshot().await? else {
@@ -107,7 +108,7 @@ impl OrgLake {
         state.transaction_version(log.as_ref(), name).await.map_err(|error| self.log_error(error))
     }
 
-    async fn snapshot_or_create(&self) -> Result<Snapshot, LakeError> {
+    async fn snapshot_or_create(&self) -> Result<Arc<Snapshot>, LakeError> {
         if let Some(snapshot) = self.snapshot().await? {
             return Ok(snapshot);
         }
@@ -379,8 +380,7 @@ mod tests {
         staging.take(&[usage("2")]).await;
         // A killed process does no more than this.
         std::mem::forget(staging);
-        let reopened = crate::Lake::open(test.folder.path(), crate::LakeSettings::default()).unwrap();
-        let lake = reopened.org(100_001.try_into().unwrap());
+        let lake = test.reopened(100_001);
         assert_eq!(total(&lake).await.0, amount("1"));
         assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 1);
         lake.bring_in(&head("new"), &[usage("2")]).await;
@@ -388,13 +388,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sweep_spares_what_any_version_of_the_table_names() {
+    async fn a_sweep_spares_what_a_month_came_from() {
         let test = TestLake::new();
         let lake = test.org(100_001);
         lake.bring_in(&head("old"), &[usage("1")]).await;
         lake.bring_in(&head("new"), &[usage("2")]).await;
         assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 0);
-        let mut log = lake.snapshot().await.unwrap().unwrap().table;
+        let mut log = lake.snapshot().await.unwrap().unwrap().table.clone();
         log.load_version(1).await.unwrap();
         let file = log.snapshot().unwrap().log_data().iter().next().unwrap().object_store_path();
         let file = lake.table_url().to_file_path().unwrap().join(file.as_ref());
@@ -447,13 +447,14 @@ mod tests {
         lake.bring_in(&of_month("2026-08", "august"), &[usage("1")]).await;
         let waiting = lake.prepare(&of_month("2026-08", "late"), &[usage("2")]).await.unwrap();
         lake.bring_in(&of_month("2026-08", "newer"), &[usage("3")]).await;
-        let table = lake.snapshot().await.unwrap().unwrap().table;
+        let table = lake.snapshot().await.unwrap().unwrap().table.clone();
         deltalake_core::checkpoints::create_checkpoint(&table, None).await.unwrap();
         // With the older files of the log away, only the checkpoint knows of the first publish.
         let log = lake.table_url().to_file_path().unwrap().join("_delta_log");
         for version in 0..2 {
             std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
         }
+        let lake = test.reopened(100_001);
         assert_eq!(total(&lake).await.0, amount("3"));
         assert_eq!(lake.published().await.unwrap()[0].delivery_id, of_month("2026-08", "newer").delivery_id);
         assert!(matches!(lake.publish(waiting).await, Err(LakeError::Conflict { .. })));

@@ -102,7 +102,7 @@ impl OrgLake {
         let month = Month { connect: head.connect.clone(), period: head.period };
         // One snapshot for both, so that what is replaced is what the fence stands for.
         let snapshot = self.snapshot().await?;
-        let fence = self.fence(snapshot.as_ref(), &month).await?;
+        let fence = self.fence(snapshot.as_deref(), &month).await?;
         let before = match &snapshot {
             Some(snapshot) => self.receipt_in(snapshot, &month).await?,
             None => None,

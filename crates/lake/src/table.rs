@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
 use deltalake_core::kernel::LogicalFileView;
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use deltalake_core::{DeltaTable, DeltaTableError};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -66,12 +67,43 @@ pub(crate) struct ChargesFile {
 }
 
 /// The table at one version.
+#[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) table: DeltaTable,
     pub(crate) files: Vec<ChargesFile>,
 }
 
+/// Each org's table as it was last read: as long as nothing is committed to it, no question replays its log.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots(Mutex<HashMap<OrgId, Arc<Snapshot>>>);
+
+/// How many orgs' tables are remembered.
+const REMEMBERED: usize = 256;
+
+impl Snapshots {
+    fn get(&self, org: OrgId) -> Option<Arc<Snapshot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&org).cloned()
+    }
+
+    fn put(&self, org: OrgId, snapshot: Arc<Snapshot>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(org, snapshot);
+    }
+
+    fn forget(&self, org: OrgId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&org);
+    }
+}
+
 impl OrgLake {
+    /// Has the table read anew: it is being erased.
+    pub(crate) fn forget_snapshot(&self) {
+        self.shared.snapshots.forget(self.org);
+    }
+
     pub(crate) fn new(shared: Arc<Shared>, org: OrgId) -> Self {
         Self { shared, org }
     }
@@ -125,7 +157,12 @@ impl OrgLake {
     }
 
     /// The table as it is now; `None` until a first month is published.
-    pub(crate) async fn snapshot(&self) -> Result<Option<Snapshot>, LakeError> {
+    pub(crate) async fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, LakeError> {
+        if let Some(known) = self.shared.snapshots.get(self.org)
+            && self.is_newest(&known).await?
+        {
+            return Ok(Some(known));
+        }
         let log = self.log_store()?;
         if !log.is_delta_table_location().await.map_err(|error| self.log_error(error))? {
             return Ok(None);
@@ -134,7 +171,22 @@ impl OrgLake {
         table.load().await.map_err(|error| self.log_error(error))?;
         let state = table.snapshot().map_err(|error| self.log_error(error))?;
         let files = state.log_data().iter().map(|view| self.charges_file(&view)).collect::<Result<_, _>>()?;
-        Ok(Some(Snapshot { table, files }))
+        let snapshot = Arc::new(Snapshot { table, files });
+        self.shared.snapshots.put(self.org, Arc::clone(&snapshot));
+        Ok(Some(snapshot))
+    }
+
+    /// Whether nothing was committed after this: the log's versions have no gaps.
+    async fn is_newest(&self, snapshot: &Snapshot) -> Result<bool, LakeError> {
+        let Some(version) = snapshot.table.version() else {
+            return Ok(false);
+        };
+        let next = self.table_path()?.join("_delta_log").join(format!("{:020}.json", version + 1));
+        match self.shared.store.head(&next).await {
+            Ok(_) => Ok(false),
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn charges_file(&self, view: &LogicalFileView) -> Result<ChargesFile, LakeError> {

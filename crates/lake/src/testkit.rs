@@ -34,6 +34,11 @@ impl TestLake {
         Self { folder, lake }
     }
 
+    /// The same lake as another process has it: nothing of it is in memory.
+    pub(crate) fn reopened(&self, number: u64) -> OrgLake {
+        Lake::open(self.folder.path(), LakeSettings::default()).unwrap().org(number.try_into().unwrap())
+    }
+
     pub(crate) fn org(&self, number: u64) -> OrgLake {
         self.lake.org(number.try_into().unwrap())
     }
