@@ -41,7 +41,7 @@ impl From<String> for Cell<'_> {
 }
 
 /// A number's cell.
-pub fn number<'a>(number: impl ToString) -> Cell<'a> {
+pub fn number<'a>(number: &impl ToString) -> Cell<'a> {
     Cell::Number(number.to_string())
 }
 
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn cells_are_quoted_and_formulas_are_texts() {
-        let cells = [Cell::from("a"), "b,\"c\"".into(), "=SUM(A1)".into(), "-x\n".into(), number(-1)];
+        let cells = [Cell::from("a"), "b,\"c\"".into(), "=SUM(A1)".into(), "-x\n".into(), number(&-1)];
         assert_eq!(line(cells), "a,\"b,\"\"c\"\"\",'=SUM(A1),\"'-x\n\",-1");
     }
 }

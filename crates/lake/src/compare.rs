@@ -91,9 +91,9 @@ fn read(batch: &RecordBatch, values: usize, all: &mut SumsByValues) -> Result<()
     let amounts = [1, 2, 3].map(|at| batch.column(values + at).as_primitive::<Decimal128Type>());
     for row in 0..batch.num_rows() {
         // Without charges, there is nothing to add up.
-        let amount = |at: usize| match amounts[at].is_null(row) {
-            true => Amount::ZERO,
-            false => Amount::from_unscaled(amounts[at].value(row)),
+        let amount = |at: usize| {
+            let amounts = amounts[at];
+            if amounts.is_null(row) { Amount::ZERO } else { Amount::from_unscaled(amounts.value(row)) }
         };
         let sums = ChargeSums { charges: charges.value(row), billed: amount(0), effective: amount(1), list: amount(2) };
         all.insert(texts.iter().map(|texts| texts.as_string::<i32>().value(row).to_owned()).collect(), sums);

@@ -254,6 +254,8 @@ fn breakdowns(asked: &mut Asked) -> Vec<Breakdown> {
             Err(error) => wrong.push(error.to_string()),
         }
     }
-    wrong.into_iter().for_each(|wrong| asked.refuse("by", wrong));
+    for wrong in wrong {
+        asked.refuse("by", wrong);
+    }
     by
 }

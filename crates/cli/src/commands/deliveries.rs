@@ -157,11 +157,11 @@ fn list_csv(all: &[PastDelivery]) -> anyhow::Result<String> {
             maybe(past.replaced_at)?.into(),
             maybe(past.removed_at)?.into(),
             past.status.name().into(),
-            number(past.rows),
-            number(past.charges),
-            number(past.billed),
-            number(past.effective),
-            number(past.list),
+            number(&past.rows),
+            number(&past.charges),
+            number(&past.billed),
+            number(&past.effective),
+            number(&past.list),
         ]));
     }
     Ok(lines.join("\n"))

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::exact::exact;
-use crate::kit::bill::Delivery;
+use crate::kit::bill::{Delivery, part};
 use crate::kit::server::Answer;
 use crate::kit::story::Story;
 
@@ -164,6 +164,47 @@ async fn old_deliveries_go_where_the_operator_says_so_and_stay_listed() {
     assert_eq!(listed[1]["billedCost"].to_string(), "10", "what it summed to stays known");
     assert_eq!(story.billed().await, "20.0000000181", "the month is as it was");
     assert_eq!(prune(&["--keep-deliveries-for", "1s"]), json!([]), "twice does nothing more");
+}
+
+#[tokio::test]
+async fn a_killed_removal_leaves_each_delivery_whole_or_gone() {
+    let story = Story::new().await;
+    assert_eq!(story.connect().await.status, 201);
+    // Of six files each, so that a kill may come between two.
+    for number in 1..=8 {
+        let cost = number.to_string();
+        let text = part(story.payer(), &[("Usage", "AmazonS3", &cost)]);
+        let delivery = Delivery { parts: vec![text; 6], assembly: Some(format!("number-{number}")) };
+        delivery.put(&story.world).await;
+        story.completed(number).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let install = story.server.install();
+    for (keep, millis) in [(6, 30), (5, 50), (4, 70), (3, 90), (2, 120), (1, 150), (0, 200)] {
+        let keep = keep.to_string();
+        let prune = ["deliveries", "prune", "--keep-deliveries-for", "1s", "--keep-deliveries-at-least", &keep];
+        let mut pruning = install.command(&prune).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        pruning.kill().unwrap();
+        pruning.wait().unwrap();
+        for delivery in listed(&story).await {
+            let answer = asked(&story, json!({ "deliveries": named(&delivery) })).await;
+            if delivery["removedAt"].is_string() {
+                assert_eq!(answer.status, 410, "{delivery:#}: {}", answer.json);
+            } else {
+                let metrics = &answer.json["rows"][0]["metrics"];
+                assert_eq!(metrics["cost_nonamortized_unblended_adj"], delivery["billedCost"], "{delivery:#}");
+            }
+        }
+    }
+    let output = install.run(&["deliveries", "prune", "--keep-deliveries-for", "1s"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let files = walk(&install.data().join("lake/orgs").join(story.org.to_string()).join("charges"));
+    let data = files.iter().filter(|file| !file.components().any(|part| part.as_os_str() == "_delta_log"));
+    assert_eq!(data.count(), 6, "only the newest delivery's: {files:?}");
+    assert_eq!(story.billed().await, "48");
+    let removed = listed(&story).await.iter().filter(|delivery| delivery["removedAt"].is_string()).count();
+    assert_eq!(removed, 7);
 }
 
 /// Every file below a folder.

@@ -104,9 +104,9 @@ fn csv_lines(compared: &Comparison) -> String {
     let mut lines = vec![header.join(",")];
     for line in &compared.lines {
         let values = line.values.iter().map(|value| Cell::from(value.as_str()));
-        let sums = [line.from, line.to, line.change]
-            .into_iter()
-            .flat_map(|sums| [number(sums.charges), number(sums.billed), number(sums.effective), number(sums.list)]);
+        let sums = [line.from, line.to, line.change].into_iter().flat_map(|sums| {
+            [number(&sums.charges), number(&sums.billed), number(&sums.effective), number(&sums.list)]
+        });
         lines.push(csv::line(values.chain(sums)));
     }
     lines.join("\n")
