@@ -216,6 +216,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_past_answer_is_given_again() {
+        let test = TestLake::new();
+        let lake = test.org(100_001);
+        let mut given = Vec::new();
+        // Months in no order, some of them delivered again at once.
+        for (number, month) in [9, 8, 9, 9, 7, 8, 9, 7, 7, 8].into_iter().enumerate() {
+            let period = format!("2026-{month:02}").parse().unwrap();
+            let cost = ["1", "20", "0.3", "4.000000000000000001"][number % 4];
+            lake.bring_in(&DeliveryHead { period, ..head(&number.to_string()) }, &[usage(cost)]).await;
+            let last = lake.deliveries(None, None).await.unwrap().into_iter().map(|past| past.published_at).max();
+            given.push((last.unwrap(), sums(&lake, AsOf::NOW).await));
+        }
+        for (instant, answer) in given {
+            assert_eq!(sums(&test.reopened(100_001), at(instant)).await, answer, "{instant}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_month_is_taken_from_the_delivery_that_is_named() {
         let (_test, lake, published) = lake().await;
         let from_a = AsOf { at: None, deliveries: vec![named("a")] };

@@ -176,15 +176,19 @@ impl OrgLake {
         Ok(Some(snapshot))
     }
 
-    /// Whether nothing was committed after this: the log's versions have no gaps.
+    /// Whether the table is there and nothing was committed after this: the log's versions have no gaps.
     async fn is_newest(&self, snapshot: &Snapshot) -> Result<bool, LakeError> {
         let Some(version) = snapshot.table.version() else {
             return Ok(false);
         };
-        let next = self.table_path()?.join("_delta_log").join(format!("{:020}.json", version + 1));
-        match self.shared.store.head(&next).await {
-            Ok(_) => Ok(false),
-            Err(object_store::Error::NotFound { .. }) => Ok(true),
+        Ok(self.has_version(version).await? && !self.has_version(version + 1).await?)
+    }
+
+    async fn has_version(&self, version: u64) -> Result<bool, LakeError> {
+        let commit = self.table_path()?.join("_delta_log").join(format!("{version:020}.json"));
+        match self.shared.store.head(&commit).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

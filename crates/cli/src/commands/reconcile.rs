@@ -90,7 +90,9 @@ fn show(args: &Args, all: &[(OrgId, ReconciledMonth)]) {
     for column in table.column_iter_mut().skip(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    out::data(&table.to_string());
+    if table.row_count() > 0 {
+        out::data(&table.to_string());
+    }
     for (_, month) in all.iter().filter(|_| args.month.is_some()) {
         month.published.iter().for_each(|published| out::data(&lines(published)));
     }
@@ -107,6 +109,7 @@ fn show(args: &Args, all: &[(OrgId, ReconciledMonth)]) {
     let how =
         if args.verify { "every published file was summed anew" } else { "--verify sums every published file anew" };
     match worst {
+        0 if table.row_count() == 0 => out::talk("no such month is published"),
         0 => out::talk(&format!("files, lake and answers agree in every line; {how}")),
         count => out::talk(&format!("{count} figures differ; {how}")),
     }
