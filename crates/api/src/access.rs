@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::audit::{Actor, Entry, Log, Who};
+use app::export::Export;
 use app::keep::Validation;
 use app::query::StatusErrors;
 use app::store::Import;
@@ -24,6 +25,7 @@ use axum::http::Extensions;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use billing::cost_query::{CostAnswer, CostQuery};
+use billing::export::{ExportFormat, ExportSource};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
 use billing::setup::{Setup, Wish};
@@ -167,6 +169,11 @@ impl Viewer {
     /// What a customer applies to give this org access.
     pub(crate) async fn setup(&self, wish: Wish) -> Result<Setup, ApiError> {
         Ok(self.app.setup(self.org, wish).await?)
+    }
+
+    /// Begins to write a file.
+    pub(crate) async fn export(&self, source: &ExportSource, format: ExportFormat) -> Result<Export, ApiError> {
+        Ok(self.app.export(self.org, source, format).await?)
     }
 
     pub(crate) async fn costs(&self, question: &CostQuery) -> Result<CostAnswer, ApiError> {

@@ -21,7 +21,12 @@ impl From<AppError> for ApiError {
         }
         match error {
             AppError::Busy => Self::too_many("too many checks of this org are under way", Duration::from_secs(5)),
-            AppError::NotFound(_) | AppError::NoDelivery(_) => Self::not_found(error.to_string()),
+            AppError::Exporting(_) => {
+                Self::too_many("as many exports as may be are being made", Duration::from_secs(5))
+            }
+            AppError::NotFound(_) | AppError::NoDelivery(_) | AppError::NotPublished(_) => {
+                Self::not_found(error.to_string())
+            }
             AppError::Removed(_) => Self::new(StatusCode::GONE, error.to_string()),
             AppError::Overtaken(_) => {
                 Self::new(StatusCode::CONFLICT, format!("{error}; look at it again, then send the request again"))

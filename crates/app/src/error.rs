@@ -1,6 +1,7 @@
 //! What can go wrong in a step, free of HTTP: what a caller may know is the text, what an operator must know is the source.
 
 use billing::checks::Report;
+use billing::export::ExportSource;
 use billing::manifest::ManifestError;
 use billing::names::BillConnectId;
 use billing::probe::Refusal;
@@ -35,6 +36,12 @@ pub enum AppError {
     /// A delivery that was asked for is removed.
     #[error(transparent)]
     Removed(LakeError),
+    /// The lake does not hold the month that was asked for.
+    #[error("there is no {0} in the lake: it was not delivered, or not read yet")]
+    NotPublished(ExportSource),
+    /// As many exports as may be are under way.
+    #[error(transparent)]
+    Exporting(LakeError),
     /// The lake failed.
     #[error(transparent)]
     Lake(LakeError),
@@ -102,6 +109,7 @@ impl From<LakeError> for AppError {
         match error {
             LakeError::NoDelivery(_) | LakeError::NothingBefore { .. } => Self::NoDelivery(error),
             LakeError::Removed { .. } => Self::Removed(error),
+            LakeError::Exporting => Self::Exporting(error),
             other => Self::Lake(other),
         }
     }

@@ -11,6 +11,7 @@ pub mod deliveries;
 mod disconnect;
 pub mod discover;
 mod error;
+pub mod export;
 pub mod ingest;
 pub mod keep;
 mod look;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, connect, costs, deliveries, explain, external_id, ingest, operator, org, pause, receipts,
-    reconcile, sample_bill, secrets, serve, service_account, setup, token,
+    audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, operator, org, pause,
+    receipts, reconcile, sample_bill, secrets, serve, service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -134,6 +134,8 @@ pub enum Command {
     Deliveries(deliveries::Args),
     /// Hold files, lake and answers of every month against each other, to the last digit.
     Reconcile(reconcile::Args),
+    /// Write a month's charges as a FOCUS 1.2 file, Parquet or CSV.
+    Export(export::Args),
     /// Show what each published month proved: files equal lake, to the last digit.
     Receipts(receipts::Args),
     /// Write a deterministic sample bill, and beside it the totals that a right reader must find.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use arrow::error::ArrowError;
 use billing::cost_query::QueryProblem;
 use billing::history::NamedDelivery;
 use billing::names::BillConnectId;
@@ -98,6 +99,12 @@ pub enum LakeError {
         "the answer needs more memory than the lake may use: ask for fewer dimensions or a shorter time, or raise the query memory"
     )]
     TooLarge,
+    /// As many exports as may be are being made.
+    #[error("as many exports as may be are being made; try again when one is done")]
+    Exporting,
+    /// An export could not be written to its end: it was given up, or whoever took it was too slow.
+    #[error("the export was stopped before its end; ask for it again")]
+    ExportStopped,
     /// The query engine failed.
     #[error("the lake could not be queried: {0}")]
     Query(#[source] Box<DataFusionError>),
@@ -154,6 +161,12 @@ fn ended(error: &tokio::task::JoinError) -> &'static str {
 fn list(keys: &BTreeSet<String>) -> String {
     let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
     format!("{} {}", keys.join(", "), if keys.len() == 1 { "was" } else { "were" })
+}
+
+impl From<ArrowError> for LakeError {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
 }
 
 impl From<DataFusionError> for LakeError {

@@ -12,6 +12,7 @@ mod durable;
 mod encode;
 mod erase;
 mod error;
+mod export;
 mod feed;
 mod held;
 mod history;
@@ -34,6 +35,7 @@ mod verify;
 
 pub use contain::is_decoding;
 pub use error::{IngestError, LakeError};
+pub use export::Export;
 pub use limits::{Limit, Limits, Setting, SettingError};
 pub use location::{Lake, LakeSettings};
 pub use normalise::CellProblem;

@@ -7,10 +7,12 @@ use billing::names::OrgId;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use object_store::ObjectStore;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::durable::DurableFolder;
 use crate::error::LakeError;
+use crate::export;
 use crate::history::Known;
 use crate::limits::Limits;
 use crate::table::{OrgLake, Snapshots};
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) scratch: PathBuf,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) settings: LakeSettings,
+    /// Places for exports that are made at once.
+    pub(crate) exports: Arc<Semaphore>,
     /// Records that were read already.
     pub(crate) known: Known,
     pub(crate) snapshots: Snapshots,
@@ -72,6 +76,7 @@ impl Lake {
                 scratch: root,
                 runtime,
                 settings,
+                exports: Arc::new(Semaphore::new(export::AT_ONCE)),
                 known: Known::default(),
                 snapshots: Snapshots::default(),
             }),

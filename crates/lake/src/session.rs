@@ -15,10 +15,18 @@ use crate::table::{ChargesFile, OrgLake};
 impl OrgLake {
     /// The charges in `files`, ready to be asked.
     pub(crate) fn charges(&self, files: Vec<ChargesFile>) -> Result<DataFrame, LakeError> {
+        self.charges_on(files, self.shared.settings.query_threads)
+    }
+
+    /// The same, read one after the other, so that rows come in the files' order.
+    pub(crate) fn charges_in_order(&self, files: Vec<ChargesFile>) -> Result<DataFrame, LakeError> {
+        self.charges_on(files, 1)
+    }
+
+    fn charges_on(&self, files: Vec<ChargesFile>, threads: usize) -> Result<DataFrame, LakeError> {
         let shared = &self.shared;
         let storage = ObjectStoreUrl::parse(&shared.base[..Position::BeforePath])?;
-        let config =
-            SessionConfig::new().with_target_partitions(shared.settings.query_threads).with_information_schema(false);
+        let config = SessionConfig::new().with_target_partitions(threads).with_information_schema(false);
         let context = SessionContext::new_with_config_rt(config, Arc::clone(&shared.runtime));
         Ok(context.read_table(Arc::new(ChargesTable::new(files, storage)))?)
     }

@@ -9,6 +9,7 @@ mod connect_body;
 mod cost_body;
 mod costs;
 mod deliveries;
+mod exports;
 mod external_ids;
 mod finops_bill_connects;
 mod health;
@@ -56,6 +57,7 @@ pub(crate) fn groups() -> Vec<Group> {
                 receipts::routes(),
                 deliveries::routes(),
                 reconciliation::routes(),
+                exports::routes(),
                 setup::routes(),
                 audit::routes(),
             ],

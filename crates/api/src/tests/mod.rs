@@ -5,6 +5,7 @@ mod conformance;
 mod connecting;
 mod deliveries;
 mod errors;
+mod exports;
 mod setup;
 mod shapes;
 mod tokens;

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod costs;
 pub mod deliveries;
 pub mod explain;
+pub mod export;
 pub mod external_id;
 pub mod ingest;
 pub mod operator;
@@ -49,6 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Costs(args) => costs::run(global, args).await,
         Command::Deliveries(args) => deliveries::run(global, args).await,
         Command::Reconcile(args) => reconcile::run(global, args).await,
+        Command::Export(args) => export::run(global, args).await,
         Command::Receipts(args) => receipts::run(global, args).await,
         Command::SampleBill(args) => sample_bill::run(args),
         Command::Secrets(command) => secrets::run(global, command).await,

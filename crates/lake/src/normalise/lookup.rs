@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use billing::focus::mapping::{
-    CAPACITY, CAPACITY_STATUS, CURRENCY, CapacityFact, CommitmentFact, LOCATION, PRICE_CURRENCY, PRODUCT_CODE,
-    PRODUCT_FAMILY, PRODUCT_NAME, REGION, RESERVATION, RESOURCE, SAVINGS_PLAN, ServiceFact, UNIT, UNUSED_CAPACITY,
-    USAGE_TYPE,
+    CAPACITY, CAPACITY_STATUS, CURRENCY, CapacityFact, CommitmentFact, LOCATION, PRODUCT_CODE, PRODUCT_FAMILY,
+    PRODUCT_NAME, REGION, RESERVATION, RESOURCE, SAVINGS_PLAN, ServiceFact, UNIT, UNUSED_CAPACITY, USAGE_TYPE,
 };
 use billing::focus::services::{self, Service};
 use billing::focus::{regions, resource_types};
