@@ -124,8 +124,8 @@ async fn a_file_that_is_gone_ends_the_export_with_an_error() {
     let test = TestLake::new();
     let lake = test.org(100_001);
     lake.bring_in(&head("a"), &bill()).await;
-    let files = lake.snapshot().await.unwrap().unwrap().files;
-    std::fs::write(format!("/{}", files[0].path), b"no Parquet").unwrap();
+    let snapshot = lake.snapshot().await.unwrap().unwrap();
+    std::fs::write(format!("/{}", snapshot.files[0].path), b"no Parquet").unwrap();
     let written = match lake.export(&september(), ExportFormat::Csv).await {
         Ok(export) => whole(export.unwrap()).await,
         Err(error) => Err(error),
