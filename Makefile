@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 KIT := $(VENV)/.kit
 TESTS := $(VENV)/.tests
+FOCUS := $(VENV)/focus
 LINTS := $(VENV)/.lints
 JUDGE := crates/cli/tests/it/iam_judge
 BENCH_VENV := .bench/venv
@@ -19,7 +20,7 @@ demo: $(KIT) ## connect a customer, read its bill and answer costs, on this mach
 	@ONCE=$(ONCE) $(VENV)/bin/python demo/demo.py
 
 # One process a binary: the integration tests share one emulator.
-test: $(TESTS) $(JUDGE)/node_modules/.stamp ## run all tests
+test: $(TESTS) $(FOCUS)/.stamp $(JUDGE)/node_modules/.stamp ## run all tests
 	cargo test --workspace --locked --no-fail-fast --lib --bins --tests
 
 bench: $(BENCH_VENV)/.bench ## measure a connect with AWS far away, and ingest beside DuckDB, Polars and gunzip (ROWS=1000000, PARTS=4)
@@ -53,6 +54,13 @@ $(TESTS): crates/cli/tests/it/requirements.txt kit/requirements.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the tests need ($<) into $(VENV) …" >&2
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# An environment of its own, as the list says; `--no-deps` because the list is whole.
+$(FOCUS)/.stamp: crates/cli/tests/it/focus/requirements.txt $(TESTS)
+	@test -x $(FOCUS)/bin/python || $(VENV)/bin/python -m venv $(FOCUS)
+	@echo "installing FOCUS's validator ($<) into $(FOCUS) …" >&2
+	@$(FOCUS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python -r $<
 	@touch $@
 
 $(JUDGE)/node_modules/.stamp: $(JUDGE)/package-lock.json

@@ -15,7 +15,7 @@ use crate::kit::story::Story;
 use crate::kit::world::World;
 
 /// The payer account of the real bill.
-const REAL_PAYER: &str = "123412340534";
+pub const REAL_PAYER: &str = "123412340534";
 
 /// A number of JSON as an exact decimal: `1.50` and `1.5` are the same.
 pub fn exact(number: &Value) -> billing::money::Amount {
@@ -42,7 +42,7 @@ fn by(
 }
 
 /// The folder of real bills. CI names it where it exists; a machine without them runs everything else.
-fn real_bill() -> Option<PathBuf> {
+pub fn real_bill() -> Option<PathBuf> {
     let folder = std::env::var_os("BILLCONNECT_REAL_BILLS")?;
     let file = Path::new(&folder).join("cur-legacy-real-anonymised.csv");
     assert!(file.is_file(), "`BILLCONNECT_REAL_BILLS` is set, but there is no `{}`", file.display());
@@ -95,7 +95,7 @@ async fn a_real_bill_equals_what_an_independent_reader_finds() {
 }
 
 /// Lays the real bill out as AWS delivers one.
-async fn deliver_real(world: &World, text: &str) {
+pub async fn deliver_real(world: &World, text: &str) {
     let header = text.lines().next().unwrap();
     let columns: Vec<Value> = header
         .split(',')
@@ -107,7 +107,7 @@ async fn deliver_real(world: &World, text: &str) {
     let key = format!("{folder}/real-00001.csv.gz");
     world.bucket.put(&key, gzip(text.as_bytes())).await;
     let manifest = json!({
-        "assemblyId": "1", "account": REAL_PAYER, "columns": columns, "charset": "UTF-8", "compression": "GZIP",
+        "assemblyId": "1", "account": world.candidate.account, "columns": columns, "charset": "UTF-8", "compression": "GZIP",
         "contentType": "text/csv", "reportId": "1", "reportName": "real", "bucket": "b", "reportKeys": [key],
         "billingPeriod": { "start": "20231101T000000.000Z", "end": "20231201T000000.000Z" }, "additionalArtifactKeys": [],
     });
@@ -148,7 +148,8 @@ pub async fn sampled(mode: Mode, seed: u64) -> (Story, Value) {
     (story, totals)
 }
 
-fn list(folder: &Path, files: &mut Vec<PathBuf>) {
+/// All files below a folder.
+pub fn list(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { list(&path, files) } else { files.push(path) }

@@ -9,6 +9,7 @@ mod checks;
 mod crash;
 mod deliveries;
 mod exact;
+mod focus;
 mod formats;
 mod fuzz;
 mod hostile;

@@ -1,0 +1,2 @@
+-- services:
+select x_ServiceCode from charges order by 1 desc;
