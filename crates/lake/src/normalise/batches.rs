@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, MapArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
+use billing::money::{Amount, AmountError};
 use billing::told::told;
 use time::OffsetDateTime;
 
+use super::doubles;
 use super::error::Fault;
 use super::header::{Header, MapColumn};
 use super::limits::{Breach, Meter};
@@ -24,6 +26,8 @@ use crate::limits::Limit;
 pub(super) enum Column {
     /// As the file has them.
     Text(StringArray),
+    /// Doubles, and the amount that each stands for where that is quickly told.
+    Doubles(Float64Array, Vec<Option<Amount>>),
     /// Written from something else: one after the other, and where each ends.
     Written(String, Vec<usize>),
 }
@@ -33,14 +37,32 @@ impl Column {
         Self::Written(String::new(), Vec::new())
     }
 
-    fn cell(&self, row: usize) -> &str {
+    fn cell(&self, row: usize) -> Cow<'_, str> {
         match self {
-            Self::Text(texts) if texts.is_null(row) => "",
-            Self::Text(texts) => texts.value(row),
+            Self::Text(texts) if texts.is_null(row) => Cow::default(),
+            Self::Text(texts) => Cow::Borrowed(texts.value(row)),
+            Self::Doubles(doubles, _) if doubles.is_null(row) => Cow::default(),
+            // Rust prints the shortest digits that are read back as the same double, plain.
+            Self::Doubles(doubles, _) => Cow::Owned(doubles.value(row).to_string()),
             Self::Written(text, ends) => {
                 let start = row.checked_sub(1).map_or(0, |before| ends[before]);
-                &text[start..ends[row]]
+                Cow::Borrowed(&text[start..ends[row]])
             }
+        }
+    }
+
+    /// The cell's bytes; it is what rows are asked for most, and most cells are empty.
+    #[inline]
+    fn bytes(&self, row: usize) -> Cow<'_, [u8]> {
+        if let Self::Text(texts) = self {
+            let ends = texts.value_offsets();
+            if ends[row] == ends[row + 1] {
+                return Cow::default();
+            }
+        }
+        match self.cell(row) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         }
     }
 
@@ -55,6 +77,7 @@ impl Column {
     fn size(&self) -> usize {
         match self {
             Self::Text(texts) => texts.value_data().len(),
+            Self::Doubles(doubles, _) => size_of_val(doubles.values().as_ref()),
             Self::Written(text, _) => text.len(),
         }
     }
@@ -90,7 +113,29 @@ pub(super) struct BatchRow<'a> {
 impl Row for BatchRow<'_> {
     #[inline]
     fn cell(&self, column: usize) -> Cow<'_, [u8]> {
-        Cow::Borrowed(self.columns.get(column).map_or("", |column| column.cell(self.row)).as_bytes())
+        self.columns.get(column).map(|column| column.bytes(self.row)).unwrap_or_default()
+    }
+
+    #[inline]
+    fn amount(&self, column: usize) -> Result<Option<Amount>, AmountError> {
+        if let Some(Column::Doubles(doubles, amounts)) = self.columns.get(column) {
+            if doubles.is_null(self.row) {
+                return Ok(None);
+            }
+            if let Some(amount) = amounts[self.row] {
+                return Ok(Some(amount));
+            }
+        }
+        let cell = self.cell(column);
+        if cell.is_empty() { Ok(None) } else { Amount::parse(&cell).map(Some) }
+    }
+
+    #[inline]
+    fn is_blank(&self, column: usize) -> bool {
+        match self.columns.get(column) {
+            Some(Column::Doubles(doubles, _)) => doubles.is_null(self.row),
+            _ => self.cell(column).is_empty(),
+        }
     }
 
     fn size(&self) -> usize {
@@ -154,14 +199,14 @@ impl Columns {
         // Whoever copied the bill may have written maps as JSON, as they are in csv.
         let texts = if parts.is_none() { Some(text(array)?) } else { None };
         for row in 0..array.len() {
-            let json = texts.as_ref().map_or("", |texts| texts.cell(row));
+            let json = texts.as_ref().map(|texts| texts.cell(row)).unwrap_or_default();
             let columns = &mut self.columns;
             let taken = match &parts {
                 Some(parts) => known.apart_of(|take| parts.entries(row, take)).map(|apart| push(columns, map, apart)),
                 None => known.apart(json.as_bytes()).map(|apart| push(columns, map, &apart)),
             };
             if let Err(untaken) = taken {
-                note(&mut self.wrong, row, untaken.error(map.place, json));
+                note(&mut self.wrong, row, untaken.error(map.place, &json));
                 push(&mut self.columns, map, &Apart::empty(map));
             }
         }
@@ -192,7 +237,11 @@ fn push(columns: &mut [Column], map: &MapColumn, apart: &Apart) {
 /// `2026-09-01T00:00:00Z`, a map as a JSON object. The type, where it has no text.
 fn text(array: &ArrayRef) -> Result<Column, String> {
     match array.data_type() {
-        DataType::Float64 => Ok(floats::<Float64Type>(array)),
+        DataType::Float64 => {
+            let doubles = array.as_primitive::<Float64Type>().clone();
+            let amounts = doubles.iter().map(|value| value.and_then(doubles::short)).collect();
+            Ok(Column::Doubles(doubles, amounts))
+        }
         DataType::Float32 => Ok(floats::<Float32Type>(array)),
         DataType::Timestamp(TimeUnit::Second, _) => Ok(instants::<TimestampSecondType>(array, 1_000_000_000)),
         DataType::Timestamp(TimeUnit::Millisecond, _) => Ok(instants::<TimestampMillisecondType>(array, 1_000_000)),
@@ -299,7 +348,7 @@ impl<'a> MapParts<'a> {
         }
         let [start, end] = [row, row + 1].map(|at| usize::try_from(self.maps.value_offsets()[at]).unwrap_or_default());
         for at in start..end {
-            take(self.keys.cell(at), self.values.cell(at));
+            take(&self.keys.cell(at), &self.values.cell(at));
         }
     }
 }

@@ -242,11 +242,7 @@ impl PlannedUnused {
 /// The amount in a cell, `None` where it is empty.
 #[inline]
 pub(super) fn amount(row: &impl Row, place: usize) -> Result<Option<Amount>, Fault> {
-    let cell = row.cell(place);
-    if cell.is_empty() {
-        return Ok(None);
-    }
-    Amount::parse(&cell).map(Some).map_err(|error| Fault::new(place, CellProblem::Amount(error)))
+    row.amount(place).map_err(|error| Fault::new(place, CellProblem::Amount(error)))
 }
 
 /// The first amount among these cells.

@@ -8,6 +8,7 @@ mod charge;
 mod closing;
 mod columns;
 mod csv;
+mod doubles;
 mod error;
 mod fill;
 mod header;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use billing::money::{Amount, AmountError};
+
 use super::error::{CellProblem, Fault};
 use super::limits::Breach;
 
@@ -9,6 +11,13 @@ use super::limits::Breach;
 pub(super) trait Row {
     /// The cell's text; empty where it has none, and past the last one.
     fn cell(&self, column: usize) -> Cow<'_, [u8]>;
+
+    /// The amount in the cell; `None` where it is empty.
+    #[inline]
+    fn amount(&self, column: usize) -> Result<Option<Amount>, AmountError> {
+        let cell = self.cell(column);
+        if cell.is_empty() { Ok(None) } else { Amount::parse(&cell).map(Some) }
+    }
 
     /// Whether the cell is certainly empty. Quotes around nothing may pass.
     fn is_blank(&self, column: usize) -> bool {
