@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, MapArray, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -130,6 +131,10 @@ impl Row for BatchRow<'_> {
         if cell.is_empty() { Ok(None) } else { Amount::parse(&cell).map(Some) }
     }
 
+    fn place(&self) -> u32 {
+        u32::try_from(self.row).unwrap_or_default()
+    }
+
     #[inline]
     fn is_blank(&self, column: usize) -> bool {
         match self.columns.get(column) {
@@ -183,6 +188,19 @@ impl Columns {
     /// How many rows there are.
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// A column as texts, its empty cells as nulls: as the file has it, wherever that is so.
+    pub(super) fn texts(&self, place: usize) -> ArrayRef {
+        let column = &self.columns[place];
+        if let Column::Text(texts) = column {
+            let ends = texts.value_offsets();
+            if (0..self.rows).all(|row| ends[row] < ends[row + 1] || texts.is_null(row)) {
+                return Arc::new(texts.clone());
+            }
+        }
+        let cells = (0..self.rows).map(|row| Some(column.cell(row)).filter(|cell| !cell.is_empty()));
+        Arc::new(cells.collect::<StringArray>())
     }
 
     /// One of them.

@@ -34,6 +34,8 @@ pub(super) enum Filler {
     Null(DataType),
     /// Every row has this one.
     Always(String),
+    /// Every row has what its batch has in this column, which is passed on whole.
+    Passed(usize),
     Text {
         from: Vec<usize>,
         /// Null where this one is empty.
@@ -127,7 +129,7 @@ impl Filler {
     /// Appends the row's value for `charge`.
     pub(super) fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
         match self {
-            Self::Null(_) | Self::Always(_) => {}
+            Self::Null(_) | Self::Always(_) | Self::Passed(_) => {}
             Self::Text { only_with: Some(place), out, .. } if row.cell(*place).is_empty() => out.push_null(),
             Self::Text { from, otherwise, out, .. } => fill_text(row, (from, otherwise), out)?,
             // An amount belongs to the line; a charge that is added has only what splitting gives it.
@@ -153,9 +155,23 @@ impl Filler {
         Ok(())
     }
 
-    /// The batch's array of `rows` values; the next batch begins.
-    pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+    /// Passes on whole columns where nothing is to be done with their cells: for files that come in batches of columns.
+    pub(super) fn pass(&mut self) {
+        if let Self::Text { from, only_with: None, otherwise: Otherwise::Null, .. } = self
+            && let [place] = from[..]
+        {
+            *self = Self::Passed(place);
+        }
+    }
+
+    /// The batch's array of `rows` values; the next batch begins. `passed` gives the rows' values of a column of the file.
+    pub(super) fn finish(
+        &mut self,
+        rows: usize,
+        passed: impl FnOnce(usize) -> Result<ArrayRef, ArrowError>,
+    ) -> Result<ArrayRef, ArrowError> {
         match self {
+            Self::Passed(place) => passed(*place),
             Self::Null(data_type) => Ok(new_null_array(data_type, rows)),
             Self::Always(text) => constant(text, rows),
             Self::Text { out, .. }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::error::ArrowError;
 use billing::focus::line_item_type::UNKNOWN;
 use billing::focus::mapping::LINE_ITEM_TYPE;
 use billing::formats::{Format, Packing};
@@ -67,7 +69,7 @@ pub(super) fn read(source: Source<'_>, packed: impl Read, sink: &mut Sink<'_>) -
         Packing::ZipCsv => read_text(source, (unpack::zipped(packed, &marks).map_err(unpack_error)?, &marks), sink)?,
         Packing::Parquet => {
             let (header, mut rows) = parquet::open(source, packed, &marks)?;
-            Part::new(source, header).read(&mut rows, sink)?
+            Part::new(source, header).passing().read(&mut rows, sink)?
         }
     };
     totals.bytes_packed = marks.packed.get();
@@ -94,6 +96,16 @@ fn read_text(
     } else {
         Part::new(source, header).read(&mut rows, sink)
     }
+}
+
+/// These rows of a column: no copy where they are next to each other, as they are unless splitting adds a charge.
+fn pick(column: &ArrayRef, rows: &[u32]) -> Result<ArrayRef, ArrowError> {
+    if let (Some(first), Some(last)) = (rows.first(), rows.last())
+        && last - first + 1 == u32::try_from(rows.len()).unwrap_or_default()
+    {
+        return Ok(column.slice(*first as usize, rows.len()));
+    }
+    take(column, &UInt32Array::from(rows.to_vec()), None)
 }
 
 fn row_error(name: &str, row: u64, (error, columns): (RowError, &[String])) -> IngestError {
@@ -130,6 +142,8 @@ struct Part<'f> {
     batch_bytes: usize,
     /// What all rows so far had.
     bytes: u64,
+    /// Which row of the file's batch each charge is of, where whole columns are passed on.
+    picked: Option<Vec<u32>>,
 }
 
 impl<'f> Part<'f> {
@@ -149,7 +163,15 @@ impl<'f> Part<'f> {
             batch_rows: 0,
             batch_bytes: 0,
             bytes: 0,
+            picked: None,
         }
+    }
+
+    /// The same for rows that come in batches of columns: some of these are passed on whole.
+    fn passing(mut self) -> Self {
+        self.fillers.iter_mut().for_each(Filler::pass);
+        self.picked = Some(Vec::new());
+        self
     }
 
     fn read(mut self, rows: &mut impl Rows, sink: &mut Sink<'_>) -> Result<PartTotals, IngestError> {
@@ -160,13 +182,15 @@ impl<'f> Part<'f> {
             let Some(row) = next.map_err(wrong)? else { break };
             self.check_size(&row)?;
             self.take(&row).map_err(|fault| self.cell_error(&row, fault))?;
+            // It borrows the rows, which are asked about their batch next.
+            drop(row);
             // A row may make two charges.
-            if self.batch_rows + 1 >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
-                sink(self.batch()?)?;
+            if self.batch_rows + 1 >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES || rows.is_batch_end() {
+                sink(self.batch(rows)?)?;
             }
         }
         if self.batch_rows > 0 {
-            sink(self.batch()?)?;
+            sink(self.batch(rows)?)?;
         }
         let mut sums = self.sums.finish()?;
         sums.charges_added = self.charges_added;
@@ -217,6 +241,9 @@ impl<'f> Part<'f> {
 
     fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
         self.batch_rows += 1;
+        if let Some(picked) = &mut self.picked {
+            picked.push(row.place());
+        }
         self.fillers.iter_mut().try_for_each(|filler| filler.fill(row, charge))
     }
 
@@ -234,13 +261,18 @@ impl<'f> Part<'f> {
         }
     }
 
-    fn batch(&mut self) -> Result<RecordBatch, IngestError> {
+    fn batch(&mut self, from: &impl Rows) -> Result<RecordBatch, IngestError> {
         let rows = std::mem::take(&mut self.batch_rows);
+        let picked = self.picked.as_mut().map(std::mem::take).unwrap_or_default();
         self.bytes += std::mem::take(&mut self.batch_bytes) as u64;
         // A dictionary's few bytes may stand for very many.
         let too_much = |breach| IngestError::too_much(self.file, (Some(self.row), None), breach);
         self.meter.check(Limit::PartBytes, self.bytes).map_err(too_much)?;
-        let arrays: Result<Vec<_>, _> = self.fillers.iter_mut().map(|filler| filler.finish(rows)).collect();
+        let passed = |place: usize| match from.texts(place) {
+            Some(texts) => pick(&texts, &picked),
+            None => Err(ArrowError::InvalidArgumentError("a file without columns has none to pass on".to_owned())),
+        };
+        let arrays: Result<Vec<_>, _> = self.fillers.iter_mut().map(|filler| filler.finish(rows, passed)).collect();
         arrays
             .and_then(|arrays| RecordBatch::try_new(charges_schema(), arrays))
             .map_err(|error| IngestError::Charges { file: self.file.to_owned(), reason: error.to_string() })

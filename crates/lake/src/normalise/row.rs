@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use arrow::array::ArrayRef;
 use billing::money::{Amount, AmountError};
 
 use super::error::{CellProblem, Fault};
@@ -27,6 +28,11 @@ pub(super) trait Row {
     /// Everything from one cell to another, both included, as the file has it; `None` where a file has no such thing.
     fn span(&self, _first: usize, _last: usize) -> Option<&[u8]> {
         None
+    }
+
+    /// Which row of its batch it is, where the file has batches.
+    fn place(&self) -> u32 {
+        0
     }
 
     /// The size of the row in bytes, about.
@@ -66,4 +72,14 @@ pub(super) trait Rows {
 
     /// The next row, `None` at the end.
     fn next(&mut self) -> Result<Option<Self::Row<'_>>, RowError>;
+
+    /// Whether the last row was its batch's last, where the file has batches.
+    fn is_batch_end(&self) -> bool {
+        false
+    }
+
+    /// A column of the last row's batch as texts, empty cells as nulls; `None` where the file has no batches.
+    fn texts(&self, _column: usize) -> Option<ArrayRef> {
+        None
+    }
 }

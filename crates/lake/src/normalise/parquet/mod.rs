@@ -12,6 +12,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
 use billing::told::{told, told_whole};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -203,5 +204,13 @@ impl Rows for ParquetRows {
         let row = self.at;
         self.at += 1;
         self.columns.row(row).map(Some)
+    }
+
+    fn is_batch_end(&self) -> bool {
+        self.at == self.columns.rows()
+    }
+
+    fn texts(&self, column: usize) -> Option<ArrayRef> {
+        Some(self.columns.texts(column))
     }
 }

@@ -40,18 +40,22 @@ fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
 
 /// Two lines of a Parquet report: what every file has, before a test's own columns.
 fn lines(costs: [f64; 2], more: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
+    let mut columns = lines_of(["Usage", "Usage"], costs);
+    columns.extend(more);
+    parquet(columns)
+}
+
+fn lines_of(kinds: [&'static str; 2], costs: [f64; 2]) -> Vec<(&'static str, ArrayRef)> {
     let hour = 3_600_000;
     let starts = vec![1_788_318_000_000_i64; 2]; // 2026-09-02T03:00:00Z
     let ends: Vec<i64> = starts.iter().map(|start| (start + hour) * 1_000_000).collect();
-    let mut columns: Vec<(&str, ArrayRef)> = vec![
-        ("line_item_line_item_type", texts([Some("Usage"), Some("Usage")])),
+    vec![
+        ("line_item_line_item_type", texts(kinds.map(Some))),
         ("line_item_unblended_cost", Arc::new(Float64Array::from(costs.to_vec()))),
         ("line_item_usage_account_id", texts([Some("111111111111"), None])),
         ("line_item_usage_start_date", Arc::new(TimestampMillisecondArray::from(starts).with_timezone("UTC"))),
         ("line_item_usage_end_date", Arc::new(TimestampNanosecondArray::from(ends))),
-    ];
-    columns.extend(more);
-    parquet(columns)
+    ]
 }
 
 fn check(read: &Read, expect: &[(&str, [&str; 2])]) {
@@ -138,6 +142,25 @@ fn maps_may_be_json_in_parquet_too() {
     check(&read, &[("ServiceName", ["EC2", "Other"]), ("SkuPriceDetails", [r#"{"vcpu":"2"}"#, "-"])]);
     let error = read_packed(&lines([1.0, 2.0], columns("EC2"))).unwrap_err().to_string();
     assert!(error.contains("row 1, column `product`") && error.contains("`EC2` is not a JSON object"), "{error}");
+}
+
+#[test]
+fn columns_that_are_passed_on_whole_follow_the_charges_that_splitting_adds() {
+    let unused = |cost: f64| -> ArrayRef { Arc::new(Float64Array::from(vec![cost, 0.0])) };
+    let columns = |kind: &'static str| -> Vec<(&'static str, ArrayRef)> {
+        vec![
+            ("product_sku", texts([Some("A"), Some("B")])),
+            ("pricing_rate_id", texts([Some(""), None])),
+            ("reservation_unused_recurring_fee", unused(if kind == "RIFee" { 2.0 } else { 0.0 })),
+        ]
+    };
+    for (kind, skus) in [("RIFee", &["A", "A", "B"][..]), ("Usage", &["A", "B"])] {
+        let mut lines = lines_of([kind, "Usage"], [1.0, 2.0]);
+        lines.extend(columns(kind));
+        let read = read_packed(&parquet(lines)).unwrap();
+        assert_eq!(read.column("SkuId"), skus, "{kind}");
+        assert!(read.column("x_LineItemType").ends_with(&["Usage".to_owned()]), "{kind}");
+    }
 }
 
 #[test]
