@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or the environment, runs async, or knows AWS's SDK, a SQL engine or HTTP.
 
+pub mod bill_month;
 pub mod bucket;
 pub mod category;
 pub mod checks;
@@ -21,6 +22,7 @@ pub mod history;
 pub mod iam;
 pub mod keys;
 pub mod layout;
+pub mod listing;
 pub mod manifest;
 pub mod money;
 pub mod names;

@@ -21,6 +21,16 @@ pub fn restored(text: &str) -> &str {
     text.strip_prefix(MARK).unwrap_or(text)
 }
 
+/// A line of a comma-separated file, defused, with the end that RFC 4180 gives it.
+pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted = |cell: &'a str| {
+        let safe = defused(cell);
+        let must = safe.contains([',', '"', '\r', '\n', ';', '\t']);
+        if must { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe.into_owned() }
+    };
+    cells.into_iter().map(quoted).collect::<Vec<_>>().join(",") + "\r\n"
+}
+
 /// Whether a spreadsheet might run it: it begins with a formula's sign, perhaps behind blanks or quotes, or with a tab or
 /// a line break, which some skip.
 fn may_run(text: &str) -> bool {
@@ -55,6 +65,12 @@ mod tests {
             assert_eq!(*defused, format!("'{text}"));
             assert_eq!(restored(&defused), text);
         }
+    }
+
+    #[test]
+    fn cells_are_defused_and_quoted_where_they_must_be() {
+        assert_eq!(line(["a", "b,c", "d\"e", "f\ng", ""]), "a,\"b,c\",\"d\"\"e\",\"f\ng\",\r\n");
+        assert_eq!(line(["=1+1", "\t=1"]), "'=1+1,\"'\t=1\"\r\n");
     }
 
     #[test]
