@@ -11,6 +11,11 @@ macro_rules! columns {
             const ALL: &[Col] = &[$(Col::$column,)*];
             pub(crate) const COUNT: usize = Self::ALL.len();
 
+            /// All of them, in the order in which a bill lists them.
+            pub(crate) fn all() -> impl Iterator<Item = Col> {
+                Self::ALL.iter().copied()
+            }
+
             /// As manifests list it.
             pub(crate) fn category_and_name(self) -> (&'static str, &'static str) {
                 match self { $(Self::$column => ($category, $name),)* }

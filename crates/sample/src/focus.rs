@@ -201,9 +201,12 @@ fn category(line_type: LineType, part: Part) -> &'static str {
         }
         T::Credit | T::Refund => "Credit",
         T::Tax => "Tax",
-        T::SavingsPlanNegation | T::Discount | T::BundledDiscount | T::EdpDiscount | T::PrivateRateDiscount => {
-            "Adjustment"
-        }
+        T::SavingsPlanNegation
+        | T::Discount
+        | T::BundledDiscount
+        | T::EdpDiscount
+        | T::PrivateRateDiscount
+        | T::Novel => "Adjustment",
     }
 }
 

@@ -67,7 +67,8 @@ impl<'a> Delivery<'a> {
         Self::numbered(spec, month, 1)
     }
 
-    fn numbered(spec: &'a Spec, month: Month, number: u64) -> Self {
+    /// The month's delivery of this number.
+    pub(crate) fn numbered(spec: &'a Spec, month: Month, number: u64) -> Self {
         let label = u64::from(month.year) * 1000 + u64::from(month.month) * 10 + number;
         let hex = Rng::new(spec.seed, label).hex(32);
         let assembly = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
@@ -120,9 +121,10 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    pub(crate) fn manifest(&self, columns: &[Col], parts: u32) -> Vec<u8> {
+    /// The manifest of a delivery with these parts, in this order.
+    pub(crate) fn manifest(&self, columns: &[Col], parts: &[u32]) -> Vec<u8> {
         let spec = self.spec;
-        let keys = (1..=parts).map(|number| self.part_key(number));
+        let keys = parts.iter().map(|number| self.part_key(*number));
         if spec.format.family() != Family::Legacy {
             let column =
                 |column: &table::Column| serde_json::json!({ "name": column.name, "type": column.kind.name() });
@@ -262,7 +264,8 @@ mod tests {
         };
         let delivery = Delivery::newest(&spec, spec.first_month);
         assert_eq!(delivery.manifest_keys(), ["P/x/R/20260801-20260901/R-Manifest.json"]);
-        let manifest: serde_json::Value = serde_json::from_slice(&delivery.manifest(&[Col::TagTeam], 2)).expect("JSON");
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&delivery.manifest(&[Col::TagTeam], &[1, 2])).expect("JSON");
         assert_eq!(manifest["reportKeys"][1], "P/x/R/20260801-20260901/R-00002.csv.gz");
         assert_eq!(manifest["columns"][0]["name"], "user:team");
         assert_eq!(manifest["billingPeriod"]["end"], "20260901T000000.000Z");

@@ -28,6 +28,8 @@
 //! The same specification in another [`Format`] is the same bill: every sum by service, account, day and invoice is the
 //! same. FOCUS states charges instead of lines, so its rows are counted as [`Sums::rows`] says.
 //!
+//! [`draw()`] writes small random deliveries of one month in the same formats, for tests that have a reader of their own.
+//!
 //! # What is in a bill
 //!
 //! Every month has every line item type, except that commitments are bought in the first month (`Fee` with a
@@ -55,6 +57,7 @@ mod parquet;
 mod part;
 mod plan;
 mod product;
+mod random;
 mod reservation;
 mod rng;
 mod savings_plan;
@@ -69,6 +72,7 @@ pub use dec::Dec;
 pub use error::SampleError;
 pub use format::Format;
 pub use month::Month;
+pub use random::{Draw, Drawn, draw};
 pub use spec::{Mode, Spec};
 pub use totals::{MonthTotals, Sums, Totals};
 pub use write::{Progress, write};

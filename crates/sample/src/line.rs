@@ -23,9 +23,31 @@ pub(crate) enum LineType {
     EdpDiscount,
     PrivateRateDiscount,
     FlatRateSubscription,
+    /// A type that AWS has not thought of yet.
+    Novel,
 }
 
 impl LineType {
+    pub(crate) const ALL: [Self; 17] = [
+        Self::Usage,
+        Self::DiscountedUsage,
+        Self::Fee,
+        Self::RiFee,
+        Self::SavingsPlanCoveredUsage,
+        Self::SavingsPlanNegation,
+        Self::SavingsPlanRecurringFee,
+        Self::SavingsPlanUpfrontFee,
+        Self::Credit,
+        Self::Refund,
+        Self::Tax,
+        Self::Discount,
+        Self::BundledDiscount,
+        Self::EdpDiscount,
+        Self::PrivateRateDiscount,
+        Self::FlatRateSubscription,
+        Self::Novel,
+    ];
+
     /// As AWS spells it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -45,6 +67,7 @@ impl LineType {
             Self::EdpDiscount => "EdpDiscount",
             Self::PrivateRateDiscount => "PrivateRateDiscount",
             Self::FlatRateSubscription => "FlatRateSubscription",
+            Self::Novel => "OrbitalSurcharge",
         }
     }
 }

@@ -73,6 +73,21 @@ impl Spec {
         std::iter::successors(Some(self.first_month), |month| Some(month.next())).take(months).collect()
     }
 
+    /// Whether the bill can lie where it is to lie.
+    pub(crate) fn check_place(&self) -> Result<(), SampleError> {
+        let refuse = |what: &str| Err(SampleError::Spec(what.to_owned()));
+        if self.payer_account.len() != 12 || !self.payer_account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return refuse("the payer account must have 12 digits");
+        }
+        let mut folders = self.path_prefix.split('/');
+        if !is_name(&self.report_name) || !(self.path_prefix.is_empty() || folders.all(is_name)) {
+            return refuse(
+                "the report name and path may hold letters, digits and `!-_.*'()`, the path also single slashes inside",
+            );
+        }
+        Ok(())
+    }
+
     pub(crate) fn check(&self) -> Result<(), SampleError> {
         let refuse = |what: &str| Err(SampleError::Spec(what.to_owned()));
         if self.months == 0 || self.accounts == 0 || self.parts == 0 {
@@ -84,15 +99,7 @@ impl Spec {
         if self.months > 240 || self.accounts > 10_000 || self.parts > 10_000 {
             return refuse("at most 240 months, 10000 accounts and 10000 parts can be written");
         }
-        if self.payer_account.len() != 12 || !self.payer_account.bytes().all(|byte| byte.is_ascii_digit()) {
-            return refuse("the payer account must have 12 digits");
-        }
-        let mut folders = self.path_prefix.split('/');
-        if !is_name(&self.report_name) || !(self.path_prefix.is_empty() || folders.all(is_name)) {
-            return refuse(
-                "the report name and path may hold letters, digits and `!-_.*'()`, the path also single slashes inside",
-            );
-        }
+        self.check_place()?;
         self.all_months().into_iter().try_for_each(|month| Plan::new(self, month).map(|_| ()))
     }
 }

@@ -79,7 +79,7 @@ fn write_month(
         spec.parts
     };
     for key in delivery.manifest_keys() {
-        put(bucket, &key, &delivery.manifest(&columns, listed))?;
+        put(bucket, &key, &delivery.manifest(&columns, &(1..=listed).collect::<Vec<_>>()))?;
     }
     Ok(totals)
 }
@@ -103,7 +103,7 @@ fn leave_superseded(
 ) -> Result<(), SampleError> {
     header_only(spec, &path_of(bucket, &delivery.part_key(1)), columns)?;
     let keys = delivery.manifest_keys();
-    put(bucket, &keys[0], &delivery.manifest(columns, 1))
+    put(bucket, &keys[0], &delivery.manifest(columns, &[1]))
 }
 
 /// A part with a header and no rows: legal, and found where fewer rows than before were delivered.
@@ -228,7 +228,8 @@ pub(crate) mod tests {
         (out, totals)
     }
 
-    fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    /// Every file below a folder.
+    pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         let mut open = vec![folder.to_owned()];
         while let Some(path) = open.pop() {
