@@ -22,10 +22,9 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, &'static str)>
 /// `arn:aws:lambda:eu-west-1:1:function:f` is a `function`, `vol-1` of EC2 a `Volume`; the last resort is the family.
 pub fn of<'a>(id: &'a str, product_code: &str, family: &'a str) -> &'a str {
     static ROWS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| all().collect());
-    if let Some(resource) = id.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4)) {
-        if let Some((kind, _)) = resource.split_once(['/', ':']).filter(|(kind, _)| !kind.is_empty()) {
-            return kind;
-        }
+    let named = id.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4)?.split_once(['/', ':']));
+    if let Some((kind, _)) = named.filter(|(kind, _)| !kind.is_empty()) {
+        return kind;
     }
     let name = id.rsplit([':', '/']).next().unwrap_or(id);
     match ROWS.iter().find(|(start, code, _)| name.starts_with(start) && (*code == "*" || *code == product_code)) {
