@@ -173,7 +173,7 @@ impl Limit {
 impl Unit {
     fn show(self, value: u64) -> String {
         let sizes = [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
-        let whole = sizes.into_iter().find(|(size, _)| value >= *size && value % size == 0);
+        let whole = sizes.into_iter().find(|(size, _)| value >= *size && value.is_multiple_of(*size));
         match (self, whole) {
             (Self::Bytes, Some((size, unit))) => format!("{} {unit}", value / size),
             (Self::Bytes, None) => format!("{value} bytes"),
@@ -251,9 +251,9 @@ impl FromStr for Setting {
         let (name, value) = text.split_once('=').ok_or_else(|| SettingError::Form(text.to_owned()))?;
         let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| SettingError::Name(name.to_owned()))?;
         let sizes: &[(&str, u64)] = &[("KiB", KIB), ("MiB", MIB), ("GiB", GIB)];
-        let sized = sizes.iter().filter(|_| row.unit == Unit::Bytes);
-        let sized = sized.filter_map(|(unit, size)| value.strip_suffix(unit).map(|count| (count, *size))).next();
-        let (count, size) = sized.unwrap_or((value, 1));
+        let units = sizes.iter().filter(|_| row.unit == Unit::Bytes);
+        let told = units.filter_map(|(unit, size)| Some((value.strip_suffix(unit)?, *size))).last();
+        let (count, size) = told.unwrap_or((value, 1));
         let allowed = count.parse::<u64>().ok().and_then(|count| count.checked_mul(size)).filter(|count| *count > 0);
         match allowed {
             Some(allowed) => Ok(Self { limit: row.limit, allowed }),

@@ -96,7 +96,7 @@ impl Column {
 /// The columns of a batch, by the header's places.
 #[derive(Default)]
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    cells: Vec<Column>,
     rows: usize,
     row_size: usize,
     /// The first row that can't be read, and why.
@@ -162,26 +162,26 @@ impl Columns {
         (maps, meter): (&mut [Known], &Meter),
     ) -> Result<Self, RowError> {
         let rows = batch.num_rows();
-        let mut read = Self { columns: Vec::with_capacity(header.names().len()), rows, row_size: 0, wrong: None };
+        let mut read = Self { cells: Vec::with_capacity(header.names().len()), rows, row_size: 0, wrong: None };
         for (place, array) in batch.columns().iter().enumerate() {
-            read.columns.push(match header.map_at(place) {
+            read.cells.push(match header.map_at(place) {
                 Some(_) => Column::empty(),
                 None => text(array).map_err(|data_type| untold(header, place, data_type))?,
             });
         }
-        read.columns.resize_with(header.names().len(), Column::empty);
+        read.cells.resize_with(header.names().len(), Column::empty);
         for (map, known) in header.maps().iter().zip(maps) {
             let array = batch.column(map.place);
             read.take_apart(array, map, known).map_err(|data_type| untold(header, map.place, data_type))?;
         }
-        for (place, column) in read.columns.iter().enumerate() {
+        for (place, column) in read.cells.iter().enumerate() {
             if let Some(row) = column.too_long(rows, meter.of(Limit::FieldBytes)) {
                 let allowed = meter.of(Limit::FieldBytes);
                 let breach = Breach { limit: Limit::FieldBytes, allowed };
                 note(&mut read.wrong, row, RowError::TooMuch(Some(place), breach));
             }
         }
-        read.row_size = read.columns.iter().map(Column::size).sum::<usize>() / rows.max(1);
+        read.row_size = read.cells.iter().map(Column::size).sum::<usize>() / rows.max(1);
         Ok(read)
     }
 
@@ -192,7 +192,7 @@ impl Columns {
 
     /// A column as texts, its empty cells as nulls: as the file has it, wherever that is so.
     pub(super) fn texts(&self, place: usize) -> ArrayRef {
-        let column = &self.columns[place];
+        let column = &self.cells[place];
         if let Column::Text(texts) = column {
             let ends = texts.value_offsets();
             if (0..self.rows).all(|row| ends[row] < ends[row + 1] || texts.is_null(row)) {
@@ -207,7 +207,7 @@ impl Columns {
     pub(super) fn row(&mut self, row: usize) -> Result<BatchRow<'_>, RowError> {
         match self.wrong.take_if(|(wrong, _)| *wrong == row) {
             Some((_, error)) => Err(error),
-            None => Ok(BatchRow { columns: &self.columns, row, size: self.row_size }),
+            None => Ok(BatchRow { columns: &self.cells, row, size: self.row_size }),
         }
     }
 
@@ -218,14 +218,14 @@ impl Columns {
         let texts = if parts.is_none() { Some(text(array)?) } else { None };
         for row in 0..array.len() {
             let json = texts.as_ref().map(|texts| texts.cell(row)).unwrap_or_default();
-            let columns = &mut self.columns;
+            let columns = &mut self.cells;
             let taken = match &parts {
                 Some(parts) => known.apart_of(|take| parts.entries(row, take)).map(|apart| push(columns, map, apart)),
                 None => known.apart(json.as_bytes()).map(|apart| push(columns, map, &apart)),
             };
             if let Err(untaken) = taken {
                 note(&mut self.wrong, row, untaken.error(map.place, &json));
-                push(&mut self.columns, map, &Apart::empty(map));
+                push(&mut self.cells, map, &Apart::empty(map));
             }
         }
         Ok(())

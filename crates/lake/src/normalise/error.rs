@@ -93,7 +93,7 @@ pub enum IngestError {
     /// It is larger, in some sense, than a limit allows.
     #[error(
         "{}`{file}`: {}; if AWS really wrote it so, raise the limit with `--limit {}=…`",
-        at(.row, .column), .limit.breach(*.allowed), .limit.name()
+        at(.row.as_ref(), .column.as_deref()), .limit.breach(*.allowed), .limit.name()
     )]
     TooMuch {
         /// The object's key.
@@ -154,7 +154,7 @@ impl IngestError {
 }
 
 /// Where in a file something is, to stand before the file's name.
-fn at(row: &Option<u64>, column: &Option<String>) -> String {
+fn at(row: Option<&u64>, column: Option<&str>) -> String {
     match (row, column) {
         (Some(row), Some(column)) => format!("row {row}, column `{column}` of "),
         (Some(row), None) => format!("row {row} of "),

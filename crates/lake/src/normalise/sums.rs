@@ -79,12 +79,11 @@ impl RunningSums {
             self.key.push(SEPARATOR);
         }
         // The key is copied, and looked at, only for a new sum: nearly every row finds its own.
-        let sum = match self.by_key.get_mut(&self.key) {
-            Some(sum) => sum,
-            None => {
-                self.check_key(row)?;
-                self.by_key.entry(self.key.clone()).or_default()
-            }
+        let sum = if let Some(sum) = self.by_key.get_mut(&self.key) {
+            sum
+        } else {
+            self.check_key(row)?;
+            self.by_key.entry(self.key.clone()).or_default()
         };
         sum.rows += 1;
         if !charge.split {

@@ -17,7 +17,7 @@ const ELEMENTS: u64 = 4;
 
 /// Checks the footer of a file of `size` bytes; gives where it begins.
 pub(super) fn check(file: &File, size: u64, meter: &Meter) -> Result<u64, Refused> {
-    let mut tail = [0; TAIL as usize];
+    let mut tail = [0; 8];
     let start = size.checked_sub(TAIL).ok_or(CUT_OFF)?;
     file.read_exact_at(&mut tail, start)?;
     match &tail[4..] {

@@ -187,7 +187,7 @@ mod tests {
         assert!(skips(SAMPLE));
         assert!(!skips(&[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]), "a list of four billion");
         assert!(!skips(&[0x18, 0xff, 0xff, 0xff, 0xff, 0x0f]), "a text of four billion");
-        assert!(!skips(&[0x1c; 100_000]), "structures within structures");
+        assert!(!skips(&vec![0x1c; 100_000]), "structures within structures");
         assert!(
             !skips(&[0x15, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]),
             "an endless number"

@@ -12,6 +12,7 @@ use crate::contain::contained;
 use crate::limits::{Limit, Setting};
 
 /// Twenty lines with texts by dictionary, plain ones, and maps.
+#[expect(clippy::cast_precision_loss, reason = "twenty rows are exact")]
 fn bill(properties: WriterPropertiesBuilder) -> Vec<u8> {
     let rows = 0..20_i64;
     let texts = |text: &dyn Fn(i64) -> String| -> ArrayRef {
