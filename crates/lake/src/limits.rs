@@ -252,8 +252,8 @@ impl FromStr for Setting {
         let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| SettingError::Name(name.to_owned()))?;
         let sizes: &[(&str, u64)] = &[("KiB", KIB), ("MiB", MIB), ("GiB", GIB)];
         let units = sizes.iter().filter(|_| row.unit == Unit::Bytes);
-        let told = units.filter_map(|(unit, size)| Some((value.strip_suffix(unit)?, *size))).last();
-        let (count, size) = told.unwrap_or((value, 1));
+        let mut told = units.filter_map(|(unit, size)| Some((value.strip_suffix(unit)?, *size)));
+        let (count, size) = told.next_back().unwrap_or((value, 1));
         let allowed = count.parse::<u64>().ok().and_then(|count| count.checked_mul(size)).filter(|count| *count > 0);
         match allowed {
             Some(allowed) => Ok(Self { limit: row.limit, allowed }),
