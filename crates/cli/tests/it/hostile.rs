@@ -57,7 +57,7 @@ async fn two_hundred_hostile_deliveries_are_refused_and_change_nothing() {
     }
     let costs = costs(&story);
     for ((case, total), month) in odd.iter().zip(read) {
-        let found = costs.get(&month.name()).map(String::as_str).unwrap_or("none");
+        let found = costs.get(&month.name()).map_or("none", String::as_str);
         if found != *total {
             wrong.push(format!("{}: {found} instead of {total}: {:?}", case.name, errors.get(&month.name())));
         }
@@ -78,7 +78,7 @@ async fn two_hundred_hostile_deliveries_are_refused_and_change_nothing() {
 fn months(story: &Story) -> Vec<Month> {
     let of_year = |year: u16| (1..=12).rev().map(move |month| (year, month));
     let all = (2000..=2026).rev().flat_map(of_year).skip_while(|(year, month)| (*year, *month) >= (2026, 9));
-    all.map(|(year, month)| Month { year, month, payer: story.payer().to_owned() }).collect()
+    all.map(|(year, month)| Month { year, number: month, payer: story.payer().to_owned() }).collect()
 }
 
 async fn put(story: &Story, case: &Case, month: &Month) {

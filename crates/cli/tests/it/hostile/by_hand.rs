@@ -30,9 +30,11 @@ impl Thrift {
         match self {
             Self::I32(number) | Self::I64(number) => zigzag(*number),
             Self::Text(text) => [varint(text.len() as u64), text.clone()].concat(),
-            Self::Numbers(numbers) => list(5, numbers.iter().map(|number| zigzag(*number)).collect()),
-            Self::Texts(texts) => list(8, texts.iter().map(|text| Self::Text(text.clone()).bytes()).collect()),
-            Self::Structs(structs) => list(12, structs.iter().map(Self::bytes).collect()),
+            Self::Numbers(numbers) => list(5, &numbers.iter().map(|number| zigzag(*number)).collect::<Vec<_>>()),
+            Self::Texts(texts) => {
+                list(8, &texts.iter().map(|text| Self::Text(text.clone()).bytes()).collect::<Vec<_>>())
+            }
+            Self::Structs(structs) => list(12, &structs.iter().map(Self::bytes).collect::<Vec<_>>()),
             Self::Struct(fields) => {
                 let mut out = Vec::new();
                 let mut last = 0;
@@ -56,13 +58,14 @@ impl Thrift {
         };
         match self {
             Self::Structs(structs) => structs[usize::from(*first)].set(rest, value),
-            Self::Struct(fields) => match fields.iter_mut().find(|(id, _)| id == first) {
-                Some((_, field)) => field.set(rest, value),
-                None => {
+            Self::Struct(fields) => {
+                if let Some((_, field)) = fields.iter_mut().find(|(id, _)| id == first) {
+                    field.set(rest, value);
+                } else {
                     fields.push((*first, value));
                     fields.sort_by_key(|(id, _)| *id);
                 }
-            },
+            }
             other => panic!("{path:?} leads into {other:?}"),
         }
     }
@@ -82,7 +85,7 @@ fn zigzag(value: i64) -> Vec<u8> {
     varint(((value << 1) ^ (value >> 63)).cast_unsigned())
 }
 
-fn list(kind: u8, elements: Vec<Vec<u8>>) -> Vec<u8> {
+fn list(kind: u8, elements: &[Vec<u8>]) -> Vec<u8> {
     [vec![0xf0 | kind], varint(elements.len() as u64), elements.concat()].concat()
 }
 

@@ -15,17 +15,21 @@ pub struct Case {
     /// How the names of the files end.
     pub ending: &'static str,
     /// Turns the right manifest of these files into the one that is put.
-    pub manifest: Box<dyn Fn(&Month, Value) -> Vec<u8>>,
+    pub manifest: Rewrite,
     /// Words that the error must have.
     pub says: Vec<String>,
     /// Whether the error is about the first file, whose name it must have then; else it is about the manifest.
     pub names_file: bool,
 }
 
+/// What turns a month's right manifest into another.
+pub type Rewrite = Box<dyn Fn(&Month, Value) -> Vec<u8>>;
+
 /// A month that a case is delivered for.
 pub struct Month {
     pub year: u16,
-    pub month: u8,
+    /// From 1 to 12.
+    pub number: u8,
     pub payer: String,
 }
 
@@ -55,7 +59,7 @@ impl Case {
 
     /// A good file that a bad manifest lists.
     pub fn listed(name: &str, says: &[&str], manifest: impl Fn(&Month, Value) -> Vec<u8> + 'static) -> Self {
-        let manifest: Box<dyn Fn(&Month, Value) -> Vec<u8>> = Box::new(manifest);
+        let manifest: Rewrite = Box::new(manifest);
         Self { manifest, names_file: false, ..Self::text(name, format!("{HEADER}\n{LINE}\n"), says) }
     }
 
@@ -68,17 +72,17 @@ impl Case {
 impl Month {
     /// `2026-09`.
     pub fn name(&self) -> String {
-        format!("{:04}-{:02}", self.year, self.month)
+        format!("{:04}-{:02}", self.year, self.number)
     }
 
     fn after(&self) -> (u16, u8) {
-        if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) }
+        if self.number == 12 { (self.year + 1, 1) } else { (self.year, self.number + 1) }
     }
 
     /// Where AWS puts it, below the connection's path.
     pub fn folder(&self) -> String {
         let (year, month) = self.after();
-        format!("bills/R/{:04}{:02}01-{year:04}{month:02}01", self.year, self.month)
+        format!("bills/R/{:04}{:02}01-{year:04}{month:02}01", self.year, self.number)
     }
 
     /// The keys of so many files.
@@ -93,7 +97,7 @@ impl Month {
             "assemblyId": "a", "account": self.payer, "columns": [], "charset": "UTF-8", "compression": "GZIP",
             "contentType": "text/csv", "reportId": "1", "reportName": "R", "bucket": "bucket", "reportKeys": keys,
             "billingPeriod": {
-                "start": format!("{:04}{:02}01T000000.000Z", self.year, self.month),
+                "start": format!("{:04}{:02}01T000000.000Z", self.year, self.number),
                 "end": format!("{year:04}{month:02}01T000000.000Z"),
             },
         })

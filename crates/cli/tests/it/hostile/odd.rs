@@ -8,7 +8,7 @@ use super::parquet::{good, good_maps, good_texts};
 pub fn cases() -> Vec<(Case, &'static str)> {
     let text = format!("{HEADER}\n{LINE}\n{LINE}\n");
     let crlf = text.replace('\n', "\r\n");
-    let quoted: String = text.lines().map(|line| format!("\"{}\"\n", line.replace(',', "\",\""))).collect();
+    let quoted = text.lines().map(|line| format!("\"{}\"\n", line.replace(',', "\",\""))).collect::<Vec<_>>().concat();
     let members =
         [gzip(b""), gzip(&text.as_bytes()[..100]), gzip(b""), gzip(&text.as_bytes()[100..]), gzip(b"")].concat();
     let reversed: String = text.lines().map(|line| line.rsplit(',').collect::<Vec<_>>().join(",") + "\n").collect();

@@ -42,7 +42,7 @@ fn gzipped() -> Vec<Case> {
         damaged[at] ^= 0x55;
         cases.push(Case::new(format!("gzip with another {name}"), damaged, &[says]));
     }
-    let more = gzip(good()[HEADER.len() + 1..].as_bytes());
+    let more = gzip(&good().as_bytes()[HEADER.len() + 1..]);
     let twice = [whole.clone(), more[..more.len() / 2].to_vec()].concat();
     for (name, file, says) in [
         ("bytes behind gzip", [whole.clone(), b"and more".to_vec()].concat(), &[unpacked][..]),
@@ -74,7 +74,8 @@ fn bombs() -> Vec<Case> {
             .as_bytes()
             .chunks(1000)
             .map(|cell| format!("{LINE},{}\n", String::from_utf8_lossy(cell)))
-            .collect::<String>();
+            .collect::<Vec<_>>()
+            .concat();
         gzip(format!("{HEADER},t/d\n{rows}").as_bytes())
     };
     let ratio = &["more than 50 times its size", "--limit ratio"][..];
@@ -175,7 +176,7 @@ pub fn archive_stored(text: &str) -> Vec<u8> {
 
 fn zipped() -> Vec<Case> {
     let one = Entry::new(good().as_bytes());
-    let whole = archive(&[one.clone()]);
+    let whole = archive(std::slice::from_ref(&one));
     let data = one.local().len();
     let lies = |at: usize, value: u32| {
         let mut stated = one.stated;

@@ -27,7 +27,7 @@ fn damaged() -> Vec<Case> {
     for at in [4, 5, 11, 12, footer / 2, footer, footer + 20, end - 8, end - 5, end - 1] {
         cases.push(Case::new(format!("Parquet cut off after {at} bytes"), whole[..at].to_vec(), &[UNPACK]));
     }
-    for at in [footer, footer + 30, footer + 90, (footer + end) / 2, end - 60] {
+    for at in [footer, footer + 30, footer + 90, footer.midpoint(end), end - 60] {
         let mut damaged = whole.clone();
         damaged[at..at + 24].fill(0);
         cases.push(Case::new(format!("Parquet with zeros from {at} on"), damaged, &[]));
@@ -86,11 +86,7 @@ fn footers() -> Vec<Case> {
             lie(&[4], Thrift::Raw(9, vec![0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f])),
             &["makes no sense"],
         ),
-        (
-            "structures without end",
-            lie(&[5], Thrift::Raw(9, [&[0x1c][..], &[0x1c; 50_000]].concat())),
-            &["makes no sense"],
-        ),
+        ("structures without end", lie(&[5], Thrift::Raw(9, vec![0x1c; 50_001])), &["makes no sense"]),
     ]
     .map(|(name, file, says)| case(name, &file, says))
     .into()
@@ -237,7 +233,7 @@ fn cells() -> Vec<Case> {
 
 /// A column of maps: the key and the value of each entry, and for each entry whether a map begins with it.
 fn maps(keys: &[&[u8]], values: &[&[u8]], begins: &[u8]) -> Liar {
-    let rows = begins.iter().filter(|level| **level == 0).count();
+    let rows = begins.iter().map(|level| usize::from(*level == 0)).sum::<usize>();
     let mut liar = Liar::long(u32::try_from(rows).unwrap());
     let levels = |levels: &[u8], level: u8| -> Vec<u8> {
         let runs: Vec<u8> =

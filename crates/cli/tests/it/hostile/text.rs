@@ -125,8 +125,8 @@ fn headers() -> Vec<Case> {
         let text = format!("{HEADER}\n{LINE}\n").replace(missing, "lineItem/Else");
         cases.push(Case::text(format!("without {missing}"), text, &[missing, "has no column"]));
     }
-    let many: String = (0..100_000).map(|number| format!(",x/{number}")).collect();
-    let some: String = (0..500).map(|number| format!(",x/{number}")).collect();
+    let numbered = |count| (0..count).map(|number| format!(",x/{number}")).collect::<Vec<_>>().concat();
+    let (many, some) = (numbered(100_000), numbered(500));
     let named = "x".repeat(70_000);
     for (name, text, says) in [
         ("a column twice", format!("{HEADER},a/b,a/b\n{LINE},,\n"), &["two columns `a/b`"][..]),
@@ -220,7 +220,7 @@ fn maps() -> Vec<Case> {
     let header = header.replace("UsageStartDate", "usage_start_date").replace("UsageEndDate", "usage_end_date");
     let nested =
         |open: &str, close: &str, depth: usize| format!("{{\"a\":{}{}}}", open.repeat(depth), close.repeat(depth));
-    let many: String = (0..10_000).map(|number| format!("\"{number}\":\"x\",")).collect();
+    let many = (0..10_000).map(|number| format!("\"{number}\":\"x\",")).collect::<Vec<_>>().concat();
     [
         ("a list for a map", "[1,2]".to_owned(), &["is not a JSON object"][..]),
         ("a text for a map", "plain".to_owned(), &["is not a JSON object"]),
