@@ -152,7 +152,7 @@ CREATE TABLE reports (
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- Every attempt to read a delivery. A completed one has its receipt, an aborted one its error.
+-- Every delivery that was read or tried, once. What a completed one proved lies beside it in the lake, an aborted one has its error.
 CREATE TABLE imports (
     -- Never given out twice: whoever ends a deleted import must not end another one.
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -164,14 +164,57 @@ CREATE TABLE imports (
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,
     error       TEXT,
-    receipt     TEXT,
     CHECK ((status = 'in-progress') = (finished_at IS NULL)),
-    CHECK ((status = 'completed') = (receipt IS NOT NULL)),
     CHECK ((status = 'aborted') = (error IS NOT NULL)),
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
 CREATE INDEX imports_of_month ON imports (org_id, connect_id, period, id);
+
+-- What is to be read and how the reading goes: one row a month of a bill connect, by the newest that was found of it.
+CREATE TABLE jobs (
+    -- Never given out twice: a lease names it, and must not be taken for another one's.
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    org_id        INTEGER NOT NULL,
+    connect_id    TEXT    NOT NULL,
+    period        TEXT    NOT NULL,
+    state         TEXT    NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed')),
+    why           TEXT    NOT NULL CHECK (why IN ('delivered', 'reprocess')),
+    manifest_key  TEXT    NOT NULL,
+    manifest_version TEXT    NOT NULL,
+    -- Whether something newer was noted while it runs: then it waits again afterwards.
+    again         INTEGER NOT NULL DEFAULT 0 CHECK (again IN (0, 1)),
+    -- Not to be begun before this, also where whoever runs it has died.
+    run_at        INTEGER NOT NULL,
+    -- How often it was begun since something was last found or read; counted when it is begun, so that dying counts.
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    lease_owner   TEXT,
+    lease_until   INTEGER,
+    -- Raised whenever the lease changes hands: whoever holds an older one writes nothing any more.
+    lease_epoch   INTEGER NOT NULL DEFAULT 0,
+    -- What the files in the lake are called that were staged and may be there still.
+    staged        TEXT,
+    delivery_id   TEXT,
+    rows_read     INTEGER NOT NULL DEFAULT 0,
+    bytes_read    INTEGER NOT NULL DEFAULT 0,
+    bytes_total   INTEGER,
+    -- When it last got on.
+    moved_at      INTEGER,
+    started_at    INTEGER,
+    finished_at   INTEGER,
+    outcome       TEXT CHECK (outcome IN ('published', 'same', 'older')),
+    error         TEXT,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    UNIQUE (org_id, connect_id, period),
+    CHECK ((state = 'running') = (lease_owner IS NOT NULL)),
+    CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
+    CHECK ((state = 'done') = (outcome IS NOT NULL)),
+    CHECK (state <> 'failed' OR error IS NOT NULL),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;
+
+CREATE INDEX jobs_due ON jobs (state, run_at);
 
 -- What came of each manifest that a poll has seen, so that unchanged ones are not read again.
 CREATE TABLE manifests (

@@ -1,11 +1,12 @@
-//! The step `discover`: looks at every month's manifest, cheaply, and says what has been delivered.
+//! The step `discover`: looks at every month's manifest, cheaply, and says what has been delivered; and reads what one of them
+//! says, when its turn comes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing::choice::choose;
 use billing::connection::{Candidate, VerifiedConnection};
 use billing::delivery::{DeliveryHead, DeliveryId, PartHead};
-use billing::layout::{manifest_of, report_name};
+use billing::layout::{Folder, classify, manifest_of, report_name};
 use billing::manifest::{Manifest, ManifestError};
 use billing::period::BillingPeriod;
 use billing::probe::{FoundReport, Level, ObjectHead, ObjectText, Probe};
@@ -13,7 +14,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::App;
 use crate::error::AppError;
-use crate::store::ManifestOutcome;
+use crate::ingest::Source;
+use crate::store::{Found, ManifestOutcome};
 use crate::walk::{Months, Place, Reports, WalkError, look_at, walk};
 
 /// How long a file that is newer than its manifest counts as still being delivered. AWS writes the manifest last; in a copied
@@ -30,22 +32,16 @@ pub enum Scope {
 }
 
 /// A month's manifest that wants to be looked at: new, changed, or not loaded the last time.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovered {
     /// The month.
     pub period: BillingPeriod,
-    /// The manifest's key.
-    pub manifest_key: String,
-    /// The manifest's `ETag`.
-    pub manifest_etag: String,
-    /// The delivery that it describes, or why it cannot be used.
-    pub delivery: Result<DeliveryHead, AppError>,
+    /// Its manifest, as it was listed.
+    pub found: Found,
 }
 
 impl App {
-    /// Finds the deliveries that have not been settled yet, newest month first. Unchanged manifests are not read again.
-    ///
-    /// One month's bad manifest is that month's error and keeps no other month back.
+    /// Finds the deliveries that have not been settled yet, newest month first. No month's manifest is read.
     pub async fn discover(&self, connection: &VerifiedConnection, scope: Scope) -> Result<Vec<Discovered>, AppError> {
         let (candidate, region) = (connection.candidate(), connection.region());
         let place = Place { aws: self.aws.as_ref(), candidate, region, known: None };
@@ -67,9 +63,8 @@ impl App {
             let from = published.iter().find(|month| month.connect == candidate.id() && month.period == period);
             let from = from.map(|month| month.manifest_key.as_str());
             if !self.settled(candidate, (manifest, from), scope).await? {
-                let delivery = self.delivery(place, (&report, period), (manifest, &level)).await;
-                let (manifest_key, manifest_etag) = (manifest.key.clone(), manifest.etag.clone());
-                found.push(Discovered { period, manifest_key, manifest_etag, delivery });
+                let (manifest_key, version) = (manifest.key.clone(), manifest.etag.clone());
+                found.push(Discovered { period, found: Found { manifest_key, version } });
             }
         }
         Ok(found)
@@ -113,6 +108,27 @@ impl App {
             ManifestOutcome::Failed => scope == Scope::Due,
         };
         Ok(seen.is_some_and(|seen| seen.etag == manifest.etag && over(seen.outcome)))
+    }
+
+    /// Reads what a manifest that was found says now, and pins the files that it lists.
+    pub(crate) async fn resolve(
+        &self,
+        connection: &VerifiedConnection,
+        period: BillingPeriod,
+        found: &Found,
+    ) -> Result<Source, AppError> {
+        let (candidate, region) = (connection.candidate(), connection.region());
+        let place = Place { aws: self.aws.as_ref(), candidate, region, known: None };
+        let key = &found.manifest_key;
+        let prefix = key.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let Folder::Month { report, .. } = classify(&prefix) else {
+            return Err(AppError::ManifestGone(key.clone()));
+        };
+        let level = place.list(&prefix).await?;
+        let manifest = level.objects.iter().find(|object| object.key == *key);
+        let manifest = manifest.ok_or_else(|| AppError::ManifestGone(key.clone()))?;
+        let delivery = self.delivery(place, (&report, period), (manifest, &level)).await?;
+        Ok(Source { delivery, version: manifest.etag.clone() })
     }
 
     async fn delivery(

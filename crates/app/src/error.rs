@@ -1,9 +1,12 @@
 //! What can go wrong in a step, free of HTTP: what a caller may know is the text, what an operator must know is the source.
 
+use std::time::Duration;
+
 use billing::checks::Report;
 use billing::export::ExportSource;
 use billing::manifest::ManifestError;
 use billing::names::BillConnectId;
+use billing::period::BillingPeriod;
 use billing::probe::Refusal;
 use lake::LakeError;
 
@@ -61,6 +64,20 @@ pub enum AppError {
         /// The file.
         key: String,
     },
+    /// A manifest that was found is not there any more.
+    #[error(
+        "manifest `{0}`, which was found before, is not in the bucket any more: it is looked for again at the next poll"
+    )]
+    ManifestGone(String),
+    /// Somebody else has the job's lease.
+    #[error("`{0}` `{1}` is read by somebody else now: whoever had it before was silent for too long")]
+    LeaseLost(BillConnectId, BillingPeriod),
+    /// The reading has not got on for too long.
+    #[error("nothing has come of the reading for {} seconds: it is begun anew", .0.as_secs())]
+    Stalled(Duration),
+    /// The reading panicked.
+    #[error("the reading ended in a panic, which the log tells; please report it")]
+    Panicked,
     /// The path does not hold one report.
     #[error("{0}")]
     Invalid(String),
@@ -92,7 +109,20 @@ fn unproven(report: Option<&Report>) -> String {
 impl AppError {
     /// Whether trying the same delivery again would end the same way.
     pub(crate) fn stays(&self) -> bool {
-        matches!(self, Self::Lake(LakeError::Ingest(_) | LakeError::Disagreement { .. } | LakeError::Overflow(_)))
+        matches!(
+            self,
+            Self::Lake(LakeError::Ingest(_) | LakeError::Disagreement { .. } | LakeError::Overflow(_))
+                | Self::Manifest(_)
+        )
+    }
+
+    /// Whether a proof of the connection may say more about why something could not be read.
+    pub(crate) fn may_be_explained(&self) -> bool {
+        match self {
+            Self::Aws(refusal) => !refusal.kind.may_pass(),
+            Self::Invalid(_) => true,
+            _ => false,
+        }
     }
 
     /// What whoever asked about costs can do about it; `None` where the fault is not in the question.

@@ -201,7 +201,12 @@ impl App {
         tracing::info!(%org, connect = %id, from, to, why, "the connection's state changed");
         let act = match (before.state.reads(), now.state.reads()) {
             (true, false) => Act::ConnectSuspend,
-            (false, true) => Act::ConnectRestore,
+            (false, true) => {
+                // What waits after a failed try waits for nothing any more.
+                self.store.hasten_jobs(org, id).await?;
+                self.work.notify_one();
+                Act::ConnectRestore
+            }
             _ => return Ok(()),
         };
         // Claims by name: what was found may quote what others wrote.

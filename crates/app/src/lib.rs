@@ -12,9 +12,11 @@ mod disconnect;
 pub mod discover;
 mod error;
 pub mod export;
-pub mod ingest;
+mod ingest;
+pub mod jobs;
 pub mod keep;
 mod look;
+pub mod metrics;
 pub mod offline;
 pub mod operators;
 pub mod orgs;
@@ -31,7 +33,6 @@ pub mod store;
 mod token_text;
 pub mod tokens;
 mod walk;
-pub mod watch;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +46,8 @@ use tokio::sync::{Notify, Semaphore};
 pub use account::{AwsAccount, PartStream, Tried};
 pub use error::AppError;
 
+use crate::jobs::JobSettings;
+use crate::metrics::Counters;
 use crate::places::Places;
 use crate::store::Store;
 
@@ -90,6 +93,13 @@ pub struct App {
     summing: Semaphore,
     /// Which deliveries that were replaced are kept.
     retention: Retention,
+    /// How jobs are run.
+    jobs: JobSettings,
+    /// What this process signs its leases with.
+    owner: String,
+    /// Tells a worker that there may be something to read.
+    work: Notify,
+    counters: Counters,
     /// Why a connection as a whole could not be read the last time.
     troubles: Mutex<HashMap<Key, String>>,
 }
@@ -97,11 +107,25 @@ pub struct App {
 impl App {
     /// Puts the rooms together.
     pub fn new(store: Store, lake: Lake, aws: Arc<dyn AwsAccount>, settings: Settings) -> Self {
-        let parts = Semaphore::new(ingest::PARTS_AT_ONCE);
-        let (wake, due, turns, troubles) = (Notify::new(), Mutex::default(), Mutex::default(), Mutex::default());
-        let (places, summing, retention) = (Places::default(), Semaphore::new(1), Retention::default());
-        let prove_every = PROVE_EVERY;
-        Self { store, lake, aws, settings, prove_every, wake, due, turns, parts, places, summing, retention, troubles }
+        Self {
+            store,
+            lake,
+            aws,
+            settings,
+            prove_every: PROVE_EVERY,
+            wake: Notify::new(),
+            due: Mutex::default(),
+            turns: Mutex::default(),
+            parts: Semaphore::new(ingest::PARTS_AT_ONCE),
+            places: Places::default(),
+            summing: Semaphore::new(1),
+            retention: Retention::default(),
+            jobs: JobSettings::default(),
+            owner: owner(),
+            work: Notify::new(),
+            counters: Counters::default(),
+            troubles: Mutex::default(),
+        }
     }
 
     /// The same, with every connection proven again at least this often.
@@ -156,4 +180,11 @@ impl App {
             None => troubles.remove(&key),
         };
     }
+}
+
+/// A name that no other process has, nor this one after a restart.
+fn owner() -> String {
+    // Without random bytes the time does: no two processes of one number begin at once.
+    let random = getrandom::u64().unwrap_or_else(|_| time::OffsetDateTime::now_utc().microsecond().into());
+    format!("{}-{random:016x}", std::process::id())
 }

@@ -1,8 +1,10 @@
 //! The command line: what can be asked, with the help that explains it.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use app::jobs::JobSettings;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
@@ -145,6 +147,47 @@ pub enum Command {
     Secrets(secrets::Command),
     /// Explain a check, or all of them.
     Explain(explain::Args),
+}
+
+/// How the reading of months is kept going.
+#[derive(Debug, clap::Args)]
+pub struct JobArgs {
+    /// How long whoever reads a month may be silent until another process may take it over.
+    #[arg(long, env = "BILLCONNECT_JOB_LEASE", default_value = "60s", value_parser = duration)]
+    job_lease: Duration,
+    /// The pause before a month that could not be read is tried again; it doubles from try to try.
+    #[arg(long, env = "BILLCONNECT_JOB_RETRY_AFTER", default_value = "30s", value_parser = duration)]
+    job_retry_after: Duration,
+    /// The longest pause between two tries.
+    #[arg(long, env = "BILLCONNECT_JOB_RETRY_AT_MOST", default_value = "1h", value_parser = duration)]
+    job_retry_at_most: Duration,
+    /// After how many tries a month is given up until something newer is delivered or somebody asks for it.
+    #[arg(long, env = "BILLCONNECT_JOB_ATTEMPTS", default_value = "20", value_name = "COUNT")]
+    job_attempts: NonZeroU32,
+    /// How many months are read side by side, each of another connection.
+    #[arg(long, env = "BILLCONNECT_JOB_WORKERS", default_value = "2", value_name = "COUNT")]
+    job_workers: NonZeroU32,
+    /// How long a reading may stand still until it is begun anew.
+    #[arg(long, env = "BILLCONNECT_JOB_STALLED_AFTER", default_value = "15m", value_parser = duration)]
+    job_stalled_after: Duration,
+    /// How often files that were never published are looked for, and how old they must be to be removed.
+    #[arg(long, env = "BILLCONNECT_SWEEP_EVERY", default_value = "6h", value_parser = duration)]
+    sweep_every: Duration,
+}
+
+impl JobArgs {
+    /// What they say, as the steps take it.
+    pub fn settings(&self) -> JobSettings {
+        JobSettings {
+            workers: usize::try_from(self.job_workers.get()).unwrap_or(usize::MAX),
+            lease: self.job_lease,
+            retry_after: self.job_retry_after,
+            retry_at_most: self.job_retry_at_most,
+            attempts: self.job_attempts.get(),
+            stalled_after: self.job_stalled_after,
+            sweep_every: self.sweep_every,
+        }
+    }
 }
 
 /// Reads a number with a unit: `90s`, `15m`, `2h`, `90d`.

@@ -1,49 +1,77 @@
-//! The progress bar of an ingest, on stderr; nothing where stderr is no terminal.
+//! The progress bars of months that are being read, on stderr; nothing where stderr is no terminal.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use app::ingest::Ingested;
-use app::watch::Watcher;
-use billing::delivery::DeliveryHead;
-use indicatif::{ProgressBar, ProgressStyle};
-use lake::Progress;
+use app::App;
+use app::jobs::{JobFilter, ShownJob};
+use app::store::JobState;
+use billing::names::{BillConnectId, OrgId};
+use billing::period::BillingPeriod;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio::task::JoinHandle;
 
-/// How often the bar looks at the counters.
-const TICK: Duration = Duration::from_millis(100);
+/// How often the bars look at the jobs.
+const TICK: Duration = Duration::from_millis(500);
 
-/// Shows one bar a delivery.
-#[derive(Default)]
+/// A bar for each month of an org that is being read, whatever process reads it, until this is dropped.
 pub struct Bars {
-    running: Mutex<Option<(ProgressBar, tokio::task::JoinHandle<()>)>>,
+    ticking: JoinHandle<()>,
+    all: MultiProgress,
 }
 
 impl Bars {
-    fn take(&self) -> Option<(ProgressBar, tokio::task::JoinHandle<()>)> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl Watcher for Bars {
-    fn begun(&self, delivery: &DeliveryHead, progress: Arc<Progress>) {
-        let style = ProgressStyle::with_template("{prefix} {wide_bar} {bytes}/{total_bytes} {msg} {eta}")
-            .expect("the template is well formed");
-        let bar = ProgressBar::new(delivery.size()).with_style(style).with_prefix(delivery.period.to_string());
-        let shown = bar.clone();
+    /// Begins to show them.
+    pub fn show(app: &Arc<App>, org: OrgId) -> Self {
+        let all = MultiProgress::new();
+        let (app, shown) = (app.clone(), all.clone());
         let ticking = tokio::spawn(async move {
+            let filter = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
+            let mut bars = HashMap::new();
             loop {
-                shown.set_position(progress.bytes_packed());
-                shown.set_message(format!("{} rows", progress.rows()));
+                // What can't be asked now is asked again soon.
+                if let Ok(jobs) = app.jobs(org, &filter).await {
+                    draw(&jobs, &shown, &mut bars);
+                }
                 tokio::time::sleep(TICK).await;
             }
         });
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some((bar, ticking));
+        Self { ticking, all }
     }
+}
 
-    fn ended(&self, _: &Ingested) {
-        if let Some((bar, ticking)) = self.take() {
-            ticking.abort();
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.ticking.abort();
+        // A terminal that is gone needs no clearing.
+        drop(self.all.clear());
+    }
+}
+
+type Drawn = HashMap<(BillConnectId, BillingPeriod), ProgressBar>;
+
+fn draw(jobs: &[ShownJob], all: &MultiProgress, bars: &mut Drawn) {
+    let key = |shown: &ShownJob| (shown.job.connect.clone(), shown.job.period);
+    bars.retain(|of, bar| {
+        let runs = jobs.iter().any(|shown| key(shown) == *of);
+        if !runs {
             bar.finish_and_clear();
         }
+        runs
+    });
+    for shown in jobs {
+        let bar = bars.entry(key(shown)).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{prefix} {wide_bar} {bytes}/{total_bytes} {msg} {eta}");
+            let style = style.expect("the template is well formed");
+            let name = format!("{} {}", shown.job.connect, shown.job.period);
+            all.add(ProgressBar::no_length().with_style(style).with_prefix(name))
+        });
+        let progress = shown.job.progress;
+        if let Some(total) = progress.bytes_total {
+            bar.set_length(total);
+        }
+        bar.set_position(progress.bytes);
+        bar.set_message(format!("{} rows", progress.rows));
     }
 }

@@ -100,8 +100,13 @@ impl OrgLake {
         path_of(&self.address("receipts/"))
     }
 
+    /// Where a month's records lie.
+    pub(crate) fn month_receipts_path(&self, month: &Month) -> Result<Path, LakeError> {
+        Ok(self.receipts_path()?.join(month.connect.as_ref()).join(month.period.to_string()))
+    }
+
     fn record_path(&self, month: &Month, attempt: &str) -> Result<Path, LakeError> {
-        let folder = self.receipts_path()?.join(month.connect.as_ref()).join(month.period.to_string());
+        let folder = self.month_receipts_path(month)?;
         Ok(folder.join(format!("{attempt}.json")))
     }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use billing::names::BillConnectId;
+use billing::period::BillingPeriod;
 use billing::receipt::Receipt;
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -86,6 +87,24 @@ impl OrgLake {
             let counters = vec![Transaction::new(connect, next)];
             let operation = DeltaOperation::Delete { predicate: Some(format!("{CONNECT_COLUMN} = '{connect}'")) };
             if self.commit(&snapshot, Commit { operation, actions, counters, facts: HashMap::new() }).await? {
+                return Ok(());
+            }
+        }
+        Err(self.strange("it is committed to without end"))
+    }
+
+    /// Ends the hopes of whoever has begun to read a delivery of the month before: it can't be published any more.
+    ///
+    /// For whoever takes over from somebody who is silent, and may be asleep rather than dead.
+    pub async fn fence_off(&self, connect: &BillConnectId, period: BillingPeriod) -> Result<(), LakeError> {
+        let month = Month { connect: connect.clone(), period };
+        for _ in 0..ATTEMPTS {
+            let snapshot = self.snapshot_or_create().await?;
+            let next = self.counter(&snapshot, &month.counter()).await?.unwrap_or(0) + 1;
+            let counters = vec![Transaction::new(month.counter(), next)];
+            let commit =
+                Commit { operation: replace_where(&month), actions: Vec::new(), counters, facts: HashMap::new() };
+            if self.commit(&snapshot, commit).await? {
                 return Ok(());
             }
         }
@@ -342,7 +361,24 @@ mod tests {
             assert!(matches!(lost, Err(LakeError::Conflict { .. })), "{round}: {lost:?}");
             assert_eq!(total(&lake).await.0, amount("1"), "{round}");
             // All that is left over of the loser is its receipt.
-            assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 1, "{round}");
+            assert_eq!(lake.sweep_all().await.unwrap(), 1, "{round}");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_fenced_off_publishes_nothing_and_the_next_one_does() {
+        let test = TestLake::new();
+        let lake = test.org(100_001);
+        // Also before there is a table.
+        for round in ["first", "again"] {
+            let asleep = lake.prepare(&head(round), &[usage("1")]).await.unwrap();
+            let other = lake.prepare(&of_month("2026-08", round), &[usage("10")]).await.unwrap();
+            lake.fence_off(&head("a").connect, head("a").period).await.unwrap();
+            let lost = lake.publish(asleep).await;
+            assert!(matches!(lost, Err(LakeError::Conflict { .. })), "{round}: {lost:?}");
+            lake.publish(other).await.unwrap();
+            lake.bring_in(&head(round), &[usage("2")]).await;
+            assert_eq!(total(&lake).await.0, amount("12"), "{round}");
         }
     }
 
@@ -382,7 +418,7 @@ mod tests {
         std::mem::forget(staging);
         let lake = test.reopened(100_001);
         assert_eq!(total(&lake).await.0, amount("1"));
-        assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(lake.sweep_all().await.unwrap(), 1);
         lake.bring_in(&head("new"), &[usage("2")]).await;
         assert_eq!(total(&lake).await.0, amount("2"));
     }
@@ -393,7 +429,7 @@ mod tests {
         let lake = test.org(100_001);
         lake.bring_in(&head("old"), &[usage("1")]).await;
         lake.bring_in(&head("new"), &[usage("2")]).await;
-        assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 0);
+        assert_eq!(lake.sweep_all().await.unwrap(), 0);
         let mut log = lake.snapshot().await.unwrap().unwrap().table.clone();
         log.load_version(1).await.unwrap();
         let file = log.snapshot().unwrap().log_data().iter().next().unwrap().object_store_path();

@@ -353,7 +353,7 @@ mod tests {
         let lake = test.org(100_001);
         assert_eq!(lake.published().await.unwrap()[0].delivery_id, head("old").delivery_id);
         // What was staged is gone, so a sweep finds nothing.
-        assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 0);
+        assert_eq!(lake.sweep_all().await.unwrap(), 0);
     }
 
     #[tokio::test]

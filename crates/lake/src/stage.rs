@@ -137,6 +137,11 @@ impl OrgLake {
 }
 
 impl Staging {
+    /// What this try's files are called: each name in the lake begins with it.
+    pub fn attempt(&self) -> String {
+        self.attempt.simple().to_string()
+    }
+
     /// The counters of this delivery's reading.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
@@ -242,7 +247,7 @@ impl Staging {
             path: file.path.clone(),
             size: file.size,
             month: self.month.clone(),
-            attempt: self.attempt.simple().to_string(),
+            attempt: self.attempt(),
             rows: Some(file.rows),
             starts: file.starts,
         }
@@ -330,7 +335,7 @@ mod tests {
         let broken = cut_off(&files[0]);
         let error = staging.read_part(part, broken).await.unwrap_err().to_string();
         assert!(error.contains("`R-00001.csv.gz`") && error.contains("reset by peer"), "{error}");
-        assert_eq!(test.org(100_001).sweep(std::time::Duration::ZERO).await.unwrap(), 0);
+        assert_eq!(test.org(100_001).sweep_all().await.unwrap(), 0);
         staging.read_part(part, download(&files[0])).await.unwrap();
         staging.read_part(&head.parts[1], download(&files[1])).await.unwrap();
         assert_eq!(staging.reconcile().await.unwrap().receipt().rows_in_files, 20_003);
@@ -350,7 +355,7 @@ mod tests {
         let receipt = lake.publish(staging.reconcile().await.unwrap()).await.unwrap();
         assert_eq!(receipt.parts[1].rows, 0);
         assert_eq!(lake.snapshot().await.unwrap().unwrap().files.len(), 1);
-        assert_eq!(lake.sweep(std::time::Duration::ZERO).await.unwrap(), 0);
+        assert_eq!(lake.sweep_all().await.unwrap(), 0);
     }
 
     fn cut_off(file: &[u8]) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<> {

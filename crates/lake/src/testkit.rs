@@ -174,6 +174,11 @@ impl OrgLake {
         staging.reconcile().await
     }
 
+    /// Sweeps as if nobody were reading and every file were old.
+    pub(crate) async fn sweep_all(&self) -> Result<usize, LakeError> {
+        self.sweep(std::time::SystemTime::now(), &std::collections::BTreeSet::new()).await
+    }
+
     pub(crate) async fn bring_in(&self, head: &DeliveryHead, charges: &[Charge]) {
         let reconciled = self.prepare(head, charges).await.unwrap();
         self.publish(reconciled).await.unwrap();

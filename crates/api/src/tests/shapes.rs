@@ -120,9 +120,9 @@ async fn imports_show_in_the_history_and_their_errors_in_the_status() {
     let store = api.app.store();
     let history = format!("/api/status/orgs/{{org}}/bill_id/{id}/import-history");
     assert_eq!(api.get(&history).await.text, "[]");
-    let failed = store.start_import((api.org, &id), "2026-09".parse().unwrap(), &delivery).await.unwrap();
+    let failed = store.start_import((api.org, &id, "2026-09".parse().unwrap()), &delivery).await.unwrap();
     store.finish_import(api.org, failed, Outcome::Aborted("`a` is missing")).await.unwrap();
-    store.start_import((api.org, &id), "2026-10".parse().unwrap(), &delivery).await.unwrap();
+    store.start_import((api.org, &id, "2026-10".parse().unwrap()), &delivery).await.unwrap();
     let entry = |month: &str, status: &str| json!({ "billing_period": month, "status": status, "source_id": delivery.to_string() });
     let mut aborted = entry("2026-09", "aborted");
     aborted["error_message"] = json!("`a` is missing");

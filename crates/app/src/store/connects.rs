@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::external_ids::presented;
+use super::jobs::{Changed, interrupt_jobs};
 use super::reports::write_report;
 use super::secrets::{open_keys, write_keys};
 use super::{ReadRow, Store, StoreError, key, micros, query};
@@ -70,7 +71,10 @@ impl Store {
         if update.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Ok(false);
         }
-        if (&asked.bucket, &asked.path) != (&old.candidate.bucket, &old.candidate.path) {
+        let moved = (&asked.bucket, &asked.path) != (&old.candidate.bucket, &old.candidate.path);
+        let changed = if moved { Changed::Moved } else { Changed::InPlace };
+        interrupt_jobs(&mut transaction, (asked.org, &id), changed).await?;
+        if moved {
             // What was seen of another place says nothing about this one.
             let forget = query("DELETE FROM manifests WHERE org_id = $1 AND connect_id = $2");
             forget.bind(key(asked.org)).bind(id.as_ref()).execute(&mut *transaction).await?;
@@ -204,6 +208,7 @@ pub(crate) mod tests {
     use billing::delivery::DeliveryId;
     use time::macros::datetime;
 
+    use super::super::imports::remember_manifest;
     use super::super::tests::store;
     use super::super::{ManifestOutcome, SeenManifest};
     use super::*;
@@ -283,7 +288,7 @@ pub(crate) mod tests {
             delivery_id: DeliveryId::of("\"e\"", &[]),
             outcome: ManifestOutcome::Settled,
         };
-        store.remember_manifest((org, &id), &seen).await.unwrap();
+        remember_manifest(&mut store.pool.acquire().await.unwrap(), (org, &id), &seen).await.unwrap();
         let mut same_place = moved(&old, old.candidate.bucket.as_ref());
         same_place.candidate.effective_from = None;
         let proof = report("2026-10-02T12:00:00Z");

@@ -1,17 +1,16 @@
-//! Imports with their receipts, and the manifests that need no second look.
+//! Imports, and the manifests that need no second look.
 
 use billing::delivery::DeliveryId;
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
-use billing::receipt::Receipt;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StringDeserializer};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 use time::OffsetDateTime;
 
-use super::{ReadRow, Store, StoreError, json, key, micros, query};
+use super::{ReadRow, Store, StoreError, key, micros, query};
 
 /// The number of an import.
 pub type ImportId = i64;
@@ -35,8 +34,6 @@ pub struct Import {
     pub finished_at: Option<OffsetDateTime>,
     /// Why it was aborted.
     pub error: Option<String>,
-    /// What it proved, once completed.
-    pub receipt: Option<Receipt>,
 }
 
 /// How far an import is.
@@ -64,8 +61,8 @@ impl ImportStatus {
 /// How an import ended.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'a> {
-    /// The month was published, and this is what was proven.
-    Completed(&'a Receipt),
+    /// The month was published.
+    Completed,
     /// It was given up for this reason; the month stays as it was.
     Aborted(&'a str),
 }
@@ -93,66 +90,21 @@ pub enum ManifestOutcome {
 }
 
 impl Store {
-    /// Notes that a delivery is being read. An earlier try of the same delivery that came to nothing is forgotten: its history
-    /// is what became of each delivery, not of each try.
+    /// Notes that a delivery is being read.
     pub async fn start_import(
         &self,
-        (org, connect): (OrgId, &BillConnectId),
-        period: BillingPeriod,
+        month: (OrgId, &BillConnectId, BillingPeriod),
         delivery: &DeliveryId,
     ) -> Result<ImportId, StoreError> {
-        let period = period.to_string();
-        let mut transaction = self.pool.begin().await?;
-        let forget = query(
-            "DELETE FROM imports
-             WHERE org_id = $1 AND connect_id = $2 AND period = $3 AND delivery_id = $4 AND status <> 'completed'",
-        );
-        let forget = forget.bind(key(org)).bind(connect.as_ref()).bind(&period).bind(delivery.as_ref());
-        forget.execute(&mut *transaction).await?;
-        let insert = query(
-            "INSERT INTO imports (org_id, connect_id, period, delivery_id, status, started_at)
-             VALUES ($1, $2, $3, $4, 'in-progress', $5) RETURNING id",
-        );
-        let insert = insert.bind(key(org)).bind(connect.as_ref()).bind(&period).bind(delivery.as_ref());
-        let insert = insert.bind(micros(OffsetDateTime::now_utc()));
-        let id = insert.fetch_one(&mut *transaction).await?.try_get("id")?;
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let id = begin_import(&mut transaction, month, delivery).await?;
         transaction.commit().await?;
         Ok(id)
     }
 
     /// Notes how an import of this org ended.
     pub async fn finish_import(&self, org: OrgId, id: ImportId, outcome: Outcome<'_>) -> Result<(), StoreError> {
-        let (status, error, receipt) = match outcome {
-            Outcome::Completed(receipt) => (ImportStatus::Completed, None, Some(json(receipt))),
-            Outcome::Aborted(error) => (ImportStatus::Aborted, Some(error), None),
-        };
-        let update = query(
-            "UPDATE imports SET status = $1, finished_at = $2, error = $3, receipt = $4 WHERE org_id = $5 AND id = $6",
-        );
-        let update = update.bind(status.name()).bind(micros(OffsetDateTime::now_utc())).bind(error).bind(receipt);
-        update.bind(key(org)).bind(id).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    /// Aborts the imports of the org's bill connect that are still marked as running.
-    pub async fn abort_imports(&self, (org, connect): (OrgId, &BillConnectId), why: &str) -> Result<(), StoreError> {
-        let update = query(
-            "UPDATE imports SET status = 'aborted', finished_at = $1, error = $2
-             WHERE org_id = $3 AND connect_id = $4 AND status = 'in-progress'",
-        );
-        let update = update.bind(micros(OffsetDateTime::now_utc())).bind(why);
-        update.bind(key(org)).bind(connect.as_ref()).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    /// Aborts every org's imports that are still marked as running, and answers how many there were.
-    ///
-    /// For start-up: whatever was running then died with its process.
-    pub async fn abort_running_imports(&self, why: &str) -> Result<u64, StoreError> {
-        let update =
-            query("UPDATE imports SET status = 'aborted', finished_at = $1, error = $2 WHERE status = 'in-progress'");
-        let update = update.bind(micros(OffsetDateTime::now_utc())).bind(why);
-        Ok(update.execute(&self.pool).await?.rows_affected())
+        end_import(&mut *self.pool.acquire().await?, (org, id), outcome).await
     }
 
     /// The imports of the org's bill connect, newest first.
@@ -171,29 +123,6 @@ impl Store {
         select.bind(key(org)).fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
-    /// Keeps what came of a manifest, in place of what was known of its key before.
-    pub async fn remember_manifest(
-        &self,
-        (org, connect): (OrgId, &BillConnectId),
-        manifest: &SeenManifest,
-    ) -> Result<(), StoreError> {
-        let upsert = query(
-            "INSERT INTO manifests (org_id, connect_id, key, etag, delivery_id, outcome, seen_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (org_id, connect_id, key) DO UPDATE
-             SET etag = excluded.etag, delivery_id = excluded.delivery_id, outcome = excluded.outcome,
-                 seen_at = excluded.seen_at",
-        );
-        let upsert = upsert.bind(key(org)).bind(connect.as_ref()).bind(&manifest.key).bind(&manifest.etag);
-        let outcome = match manifest.outcome {
-            ManifestOutcome::Settled => "settled",
-            ManifestOutcome::Failed => "failed",
-        };
-        let upsert = upsert.bind(manifest.delivery_id.as_ref()).bind(outcome);
-        upsert.bind(micros(OffsetDateTime::now_utc())).execute(&self.pool).await?;
-        Ok(())
-    }
-
     /// What is known of the manifest under this key, from the last poll of the org's bill connect that looked at it.
     pub async fn seen_manifest(
         &self,
@@ -207,6 +136,83 @@ impl Store {
         let select = select.bind(key(org)).bind(connect.as_ref()).bind(manifest);
         select.fetch_optional(&self.pool).await?.as_ref().map(read_manifest).transpose()
     }
+}
+
+/// Notes that a delivery is being read. An earlier try of the same delivery that came to nothing is forgotten: the history is
+/// what became of each delivery, not of each try. What still seemed to be read of the month is not, and is told so.
+pub(super) async fn begin_import(
+    connection: &mut SqliteConnection,
+    (org, connect, period): (OrgId, &BillConnectId, BillingPeriod),
+    delivery: &DeliveryId,
+) -> Result<ImportId, StoreError> {
+    let (period, now) = (period.to_string(), micros(OffsetDateTime::now_utc()));
+    let forget = query(
+        "DELETE FROM imports
+         WHERE org_id = $1 AND connect_id = $2 AND period = $3 AND delivery_id = $4 AND status <> 'completed'",
+    );
+    let forget = forget.bind(key(org)).bind(connect.as_ref()).bind(&period).bind(delivery.as_ref());
+    forget.execute(&mut *connection).await?;
+    cut_off_imports(connection, (org, connect, &period)).await?;
+    let insert = query(
+        "INSERT INTO imports (org_id, connect_id, period, delivery_id, status, started_at)
+         VALUES ($1, $2, $3, $4, 'in-progress', $5) RETURNING id",
+    );
+    let insert = insert.bind(key(org)).bind(connect.as_ref()).bind(&period).bind(delivery.as_ref()).bind(now);
+    Ok(insert.fetch_one(&mut *connection).await?.try_get("id")?)
+}
+
+/// Aborts what still seems to be read of a month: whoever read it has died, or lost its lease.
+pub(super) async fn cut_off_imports(
+    connection: &mut SqliteConnection,
+    (org, connect, period): (OrgId, &BillConnectId, &str),
+) -> Result<(), StoreError> {
+    let abort = query(
+        "UPDATE imports SET status = 'aborted', finished_at = $4,
+                            error = 'whoever was reading it ended or stood still; it is read again'
+         WHERE org_id = $1 AND connect_id = $2 AND period = $3 AND status = 'in-progress'",
+    );
+    let abort = abort.bind(key(org)).bind(connect.as_ref()).bind(period).bind(micros(OffsetDateTime::now_utc()));
+    abort.execute(connection).await?;
+    Ok(())
+}
+
+/// Notes how an import ended.
+pub(super) async fn end_import(
+    connection: &mut SqliteConnection,
+    (org, id): (OrgId, ImportId),
+    outcome: Outcome<'_>,
+) -> Result<(), StoreError> {
+    let (status, error) = match outcome {
+        Outcome::Completed => (ImportStatus::Completed, None),
+        Outcome::Aborted(error) => (ImportStatus::Aborted, Some(error)),
+    };
+    let update = query("UPDATE imports SET status = $1, finished_at = $2, error = $3 WHERE org_id = $4 AND id = $5");
+    let update = update.bind(status.name()).bind(micros(OffsetDateTime::now_utc())).bind(error);
+    update.bind(key(org)).bind(id).execute(connection).await?;
+    Ok(())
+}
+
+/// Keeps what came of a manifest, in place of what was known of its key before.
+pub(super) async fn remember_manifest(
+    connection: &mut SqliteConnection,
+    (org, connect): (OrgId, &BillConnectId),
+    manifest: &SeenManifest,
+) -> Result<(), StoreError> {
+    let upsert = query(
+        "INSERT INTO manifests (org_id, connect_id, key, etag, delivery_id, outcome, seen_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (org_id, connect_id, key) DO UPDATE
+         SET etag = excluded.etag, delivery_id = excluded.delivery_id, outcome = excluded.outcome,
+             seen_at = excluded.seen_at",
+    );
+    let upsert = upsert.bind(key(org)).bind(connect.as_ref()).bind(&manifest.key).bind(&manifest.etag);
+    let outcome = match manifest.outcome {
+        ManifestOutcome::Settled => "settled",
+        ManifestOutcome::Failed => "failed",
+    };
+    let upsert = upsert.bind(manifest.delivery_id.as_ref()).bind(outcome);
+    upsert.bind(micros(OffsetDateTime::now_utc())).execute(connection).await?;
+    Ok(())
 }
 
 fn read(row: &SqliteRow) -> Result<Import, StoreError> {
@@ -225,7 +231,6 @@ fn read(row: &SqliteRow) -> Result<Import, StoreError> {
         started_at: row.instant("started_at")?,
         finished_at: row.maybe_instant("finished_at")?,
         error: row.try_get("error")?,
-        receipt: row.maybe_json("receipt")?,
     })
 }
 
@@ -240,8 +245,13 @@ fn read_manifest(row: &SqliteRow) -> Result<SeenManifest, StoreError> {
 }
 
 fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, StoreError> {
+    delivery_id_of(row.try_get("delivery_id")?)
+}
+
+/// A delivery id as a column holds it.
+pub(super) fn delivery_id_of(text: String) -> Result<DeliveryId, StoreError> {
     // A delivery id is made from a manifest, or read back by serde; never from any odd text.
-    let text: StringDeserializer<ValueError> = row.try_get::<String, _>("delivery_id")?.into_deserializer();
+    let text: StringDeserializer<ValueError> = text.into_deserializer();
     let read = DeliveryId::deserialize(text);
     read.map_err(|error| StoreError::Unreadable { column: "delivery_id", why: error.to_string() })
 }
@@ -249,7 +259,6 @@ fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, StoreError> {
 #[cfg(test)]
 mod tests {
     use billing::delivery::PartHead;
-    use serde_json::json;
 
     use super::super::connects::tests::{connect, report};
     use super::super::tests::store;
@@ -266,34 +275,23 @@ mod tests {
         (store, folder, org, connect.candidate.id())
     }
 
-    fn delivery(etag: &str) -> DeliveryId {
-        DeliveryId::of(etag, &[PartHead { key: "a".into(), etag: "b".into(), size: 1 }])
+    async fn remember(store: &Store, month: (OrgId, &BillConnectId), seen: &SeenManifest) {
+        remember_manifest(&mut store.pool.acquire().await.unwrap(), month, seen).await.unwrap();
     }
 
-    fn receipt(delivery: &DeliveryId) -> Receipt {
-        let receipt = json!({
-            "connect": "aws-123456789012", "payer": "123456789012", "period": PERIOD, "delivery_id": delivery,
-            "report_name": "daily", "made_at": "2026-10-01T12:00:00Z", "published_at": "2026-10-01T12:01:00Z",
-            "status": "estimated", "rows_in_files": 2, "rows_not_invoiced": 1, "charges_added": 0, "charges_in_lake": 2,
-            "split_cost_rows": 0, "compared": "UnblendedCost", "manifest_key": "R-Manifest.json",
-            "cost_in_files": "0.123456789012345678", "cost_in_lake": "0.123456789012345678",
-            "billed_in_lake": "0.123456789012345678", "effective_in_lake": "1", "list_in_lake": "2", "difference": "0",
-            "by_account": [], "by_invoice": [], "by_line_item_type": [], "unknown_line_item_types": [],
-            "unmapped_columns": ["a/b"], "parts": []
-        });
-        serde_json::from_str(&receipt.to_string()).unwrap()
+    fn delivery(etag: &str) -> DeliveryId {
+        DeliveryId::of(etag, &[PartHead { key: "a".into(), etag: "b".into(), size: 1 }])
     }
 
     #[tokio::test]
     async fn an_import_runs_and_ends_one_way_or_the_other() {
         let (store, _folder, org, connect) = connected().await;
         let month = PERIOD.parse().unwrap();
-        let failed = store.start_import((org, &connect), month, &delivery("1")).await.unwrap();
+        let failed = store.start_import((org, &connect, month), &delivery("1")).await.unwrap();
         store.finish_import(org, failed, Outcome::Aborted("a part is missing")).await.unwrap();
-        let done = store.start_import((org, &connect), month, &delivery("2")).await.unwrap();
-        let receipt = receipt(&delivery("2"));
-        store.finish_import(org, done, Outcome::Completed(&receipt)).await.unwrap();
-        let running = store.start_import((org, &connect), month, &delivery("3")).await.unwrap();
+        let done = store.start_import((org, &connect, month), &delivery("2")).await.unwrap();
+        store.finish_import(org, done, Outcome::Completed).await.unwrap();
+        let running = store.start_import((org, &connect, month), &delivery("3")).await.unwrap();
 
         let imports = store.imports(org, &connect).await.unwrap();
         assert_eq!(imports.iter().map(|import| import.id).collect::<Vec<_>>(), [running, done, failed]);
@@ -304,7 +302,6 @@ mod tests {
             (ImportStatus::Aborted, true, Some("a part is missing")),
         ];
         assert_eq!(states, expected);
-        assert_eq!(imports[1].receipt, Some(receipt), "to the last digit");
         assert_eq!(imports[1].delivery_id, delivery("2"));
         assert_eq!(store.newest_imports(org).await.unwrap(), imports[..1]);
     }
@@ -313,27 +310,28 @@ mod tests {
     async fn another_org_sees_and_changes_nothing() {
         let (store, _folder, org, connect) = connected().await;
         let other = store.create_org("Other").await.unwrap().id;
-        let id = store.start_import((org, &connect), PERIOD.parse().unwrap(), &delivery("1")).await.unwrap();
+        let id = store.start_import((org, &connect, PERIOD.parse().unwrap()), &delivery("1")).await.unwrap();
         store.finish_import(other, id, Outcome::Aborted("not theirs")).await.unwrap();
         assert_eq!(store.imports(org, &connect).await.unwrap()[0].status, ImportStatus::InProgress);
         assert_eq!(store.imports(other, &connect).await.unwrap(), []);
         assert_eq!(store.newest_imports(other).await.unwrap(), []);
-        assert!(store.start_import((other, &connect), PERIOD.parse().unwrap(), &delivery("1")).await.is_err());
+        assert!(store.start_import((other, &connect, PERIOD.parse().unwrap()), &delivery("1")).await.is_err());
     }
 
     #[tokio::test]
-    async fn start_up_aborts_what_died() {
+    async fn what_still_seems_to_be_read_of_a_month_is_cut_off_by_the_next() {
         let (store, _folder, org, connect) = connected().await;
-        let done = store.start_import((org, &connect), PERIOD.parse().unwrap(), &delivery("1")).await.unwrap();
-        store.finish_import(org, done, Outcome::Completed(&receipt(&delivery("1")))).await.unwrap();
-        store.start_import((org, &connect), PERIOD.parse().unwrap(), &delivery("2")).await.unwrap();
-        assert_eq!(store.abort_running_imports("the server stopped").await.unwrap(), 1);
+        let (month, other) = (PERIOD.parse().unwrap(), "2026-08".parse().unwrap());
+        let done = store.start_import((org, &connect, month), &delivery("1")).await.unwrap();
+        store.finish_import(org, done, Outcome::Completed).await.unwrap();
+        store.start_import((org, &connect, other), &delivery("1")).await.unwrap();
+        store.start_import((org, &connect, month), &delivery("2")).await.unwrap();
+        store.start_import((org, &connect, month), &delivery("3")).await.unwrap();
         let imports = store.imports(org, &connect).await.unwrap();
-        assert_eq!(
-            (imports[0].status, imports[0].error.as_deref()),
-            (ImportStatus::Aborted, Some("the server stopped"))
-        );
-        assert_eq!(imports[1].status, ImportStatus::Completed);
+        let states: Vec<_> = imports.iter().map(|import| import.status).collect();
+        use ImportStatus::{Aborted, Completed, InProgress};
+        assert_eq!(states, [InProgress, Aborted, InProgress, Completed], "newest first; the other month's goes on");
+        assert!(imports[1].error.as_deref().unwrap().contains("it is read again"));
     }
 
     #[tokio::test]
@@ -345,10 +343,10 @@ mod tests {
             delivery_id: delivery("1"),
             outcome: ManifestOutcome::Failed,
         };
-        store.remember_manifest((org, &connect), &seen).await.unwrap();
+        remember(&store, (org, &connect), &seen).await;
         assert_eq!(store.seen_manifest(org, &connect, &seen.key).await.unwrap().as_ref(), Some(&seen));
         seen = SeenManifest { etag: "2".into(), delivery_id: delivery("2"), outcome: ManifestOutcome::Settled, ..seen };
-        store.remember_manifest((org, &connect), &seen).await.unwrap();
+        remember(&store, (org, &connect), &seen).await;
         assert_eq!(store.seen_manifest(org, &connect, &seen.key).await.unwrap().as_ref(), Some(&seen));
         let other = store.create_org("Other").await.unwrap().id;
         assert_eq!(store.seen_manifest(other, &connect, &seen.key).await.unwrap(), None);

@@ -1,12 +1,14 @@
 //! What is remembered between runs, in SQLite: the only place with SQL.
 //!
 //! Every function takes the org that it works for and puts it into its `WHERE`, so that one org's call cannot reach
-//! another org's rows. The two exceptions say so: looking a token up finds out whose it is, and start-up tidies for all.
+//! another org's rows. The exceptions say so: looking a token up finds out whose it is, and jobs are claimed for all.
 
 mod audit;
 mod connects;
 mod external_ids;
 mod imports;
+mod jobs;
+mod leases;
 mod operators;
 mod orgs;
 mod pauses;
@@ -31,6 +33,8 @@ use crate::seal::{SealError, SecretKeys};
 
 pub use external_ids::{IdProof, Shown, StoredId};
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
+pub use jobs::{Found, Job, JobCount, JobOutcome, JobProgress, JobReason, JobState, Staged, Wanted};
+pub(crate) use leases::{Begun, Claim, Claimed, End};
 pub use operators::OperatorToken;
 pub use orgs::Org;
 pub use reports::ReportEntry;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::deliveries::RetentionArgs;
-use crate::args::Global;
+use crate::args::{Global, JobArgs};
 use crate::{out, world};
 
 /// How often the log says where the audit log stands.
@@ -33,6 +33,8 @@ pub struct Args {
     /// poll interval.
     #[arg(long, env = "BILLCONNECT_PROVE_EVERY", default_value = "24h", value_parser = crate::args::duration)]
     prove_every: Duration,
+    #[command(flatten)]
+    jobs: JobArgs,
     /// A proxy whose `X-Forwarded-For` is believed, as an address or a network like `10.0.0.0/8`; give several by giving this
     /// several times. From anybody else that header is not looked at.
     #[arg(long = "trusted-proxy", env = "BILLCONNECT_TRUSTED_PROXY", value_delimiter = ',', value_name = "NETWORK")]
@@ -49,13 +51,10 @@ pub struct Args {
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
-    let app = Arc::new(world::open(global).await?.proving_every(args.prove_every).retaining(args.retention.into()));
+    let app = world::open(global).await?.proving_every(args.prove_every).retaining(args.retention.into());
+    let app = Arc::new(app.running_jobs(args.jobs.settings()));
     // Better now than when the first customer's bill is due.
     app.store().prove_secrets().await?;
-    let left = app.store().abort_running_imports("the process that was reading it ended; it is read again").await?;
-    if left > 0 {
-        tracing::info!(left, "imports were cut off by the last stop and are read again");
-    }
     let limits = api::LimitSettings {
         per_address: args.failures_per_address,
         per_org: args.failures_per_org,
@@ -76,7 +75,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         // A server that no longer reads bills is worse than one that is restarted.
         ended = &mut polling => anyhow::bail!("the poll ended by itself: {ended:?}"),
     }
-    // An ingest that is cut off here is one that a crash cuts off: its month stays, and the next start reads it again.
+    // An ingest that is cut off here is one that a crash cuts off: its month stays, and it is taken up again.
     polling.abort();
     noting.abort();
     Ok(ExitCode::SUCCESS)

@@ -78,6 +78,9 @@ impl Install {
             ("AWS_SECRET_ACCESS_KEY", own.secret_access_key().to_owned()),
             ("BILLCONNECT_OPERATOR_PRINCIPAL", OPERATOR_ARN.to_owned()),
             ("BILLCONNECT_POLL_INTERVAL", "1s".to_owned()),
+            ("BILLCONNECT_JOB_LEASE", "2s".to_owned()),
+            ("BILLCONNECT_JOB_RETRY_AFTER", "1s".to_owned()),
+            ("BILLCONNECT_JOB_RETRY_AT_MOST", "1s".to_owned()),
         ];
         Self { data: TempDir::new().expect("a folder for data"), environment }
     }
