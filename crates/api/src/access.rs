@@ -6,6 +6,7 @@
 
 mod connecting;
 mod deliveries;
+mod jobs;
 mod keeping;
 pub(crate) mod operator;
 

@@ -8,7 +8,7 @@ use app::jobs::JobSettings;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, operator, org, pause,
+    audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, operator, org, pause,
     receipts, reconcile, sample_bill, secrets, serve, service_account, setup, token,
 };
 
@@ -130,6 +130,8 @@ pub enum Command {
     Resume(pause::Args),
     /// Read what AWS has delivered and is not in the lake yet.
     Ingest(ingest::Args),
+    /// Show which months are to be read, are being read and were read, and how far that is.
+    Jobs(jobs::Args),
     /// Show costs.
     Costs(costs::Args),
     /// Show what months come from and came from, and what changed.
@@ -190,20 +192,22 @@ impl JobArgs {
     }
 }
 
-/// Reads a number with a unit: `90s`, `15m`, `2h`, `90d`.
+/// Reads a number with a unit: `500ms`, `90s`, `15m`, `2h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration: it is a number with `s`, `m`, `h` or `d`, like `15m`");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
+    let wrong = || format!("`{text}` is no duration: it is a number with `ms`, `s`, `m`, `h` or `d`, like `15m`");
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    let count: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    match count.checked_mul(seconds) {
-        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+    let count: u64 = count.parse().map_err(|_| wrong())?;
+    match count.checked_mul(millis) {
+        Some(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
         _ => Err(wrong()),
     }
 }
@@ -221,6 +225,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_or_explained() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
         assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));

@@ -14,6 +14,8 @@ mod erase;
 mod error;
 mod export;
 mod feed;
+#[cfg(test)]
+mod full_disk;
 mod held;
 mod history;
 mod limits;

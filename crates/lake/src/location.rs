@@ -83,6 +83,15 @@ impl Lake {
         })
     }
 
+    /// The same lake over another storage of the same folder.
+    #[cfg(test)]
+    pub(crate) fn over(mut self, store: Arc<dyn ObjectStore>) -> Self {
+        let shared = Arc::get_mut(&mut self.shared).expect("nobody has it yet");
+        shared.runtime.register_object_store(&shared.base, Arc::clone(&store));
+        shared.store = store;
+        self
+    }
+
     /// One org's lake. It sees that org's folder and no other.
     pub fn org(&self, org: OrgId) -> OrgLake {
         OrgLake::new(Arc::clone(&self.shared), org)

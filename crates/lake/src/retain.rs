@@ -158,14 +158,14 @@ mod tests {
     #[tokio::test]
     async fn a_sweep_and_retention_leave_each_others_files_alone() {
         let (_test, lake) = lake().await;
-        assert_eq!(lake.sweep(Duration::ZERO).await.unwrap(), 0, "what was replaced is retention's to remove");
+        assert_eq!(lake.sweep_all().await.unwrap(), 0, "what was replaced is retention's to remove");
         lake.prune(&AT_ONCE, Pruning::Remove).await.unwrap();
         let staging = lake.stage(&head("d")).await.unwrap();
         staging.take(&[usage("2")]).await;
         std::mem::forget(staging);
         assert_eq!(lake.prune(&AT_ONCE, Pruning::Remove).await.unwrap(), [], "what is staged is no delivery yet");
         // The staged file goes; receipts and what says that files are removed stay.
-        assert_eq!(lake.sweep(Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(lake.sweep_all().await.unwrap(), 1);
         assert_eq!(lake.deliveries(None, None).await.unwrap().len(), 3);
         lake.bring_in(&head("d"), &[usage("2")]).await;
         assert_eq!(names(&lake.prune(&AT_ONCE, Pruning::Remove).await.unwrap()), ids(&["c"]));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::App;
 use app::audit::{Actor, Entry, Log, Who};
+use app::metrics::Metrics;
 use app::orgs::OrgError;
 use app::service_accounts::{NewSecret, ServiceAccountChange, ServiceAccountError};
 use app::store::{Org, RefreshToken, ServiceAccount, TokenId};
@@ -76,6 +77,11 @@ impl FromRequestParts<Http> for Number {
 impl Operator {
     pub(crate) async fn create_org(&self, name: &str, id: Option<OrgId>) -> Result<Org, OrgError> {
         self.app.create_org(&self.actor, name, id).await
+    }
+
+    /// Sums over all orgs: no org can be told from them.
+    pub(crate) async fn metrics(&self) -> Result<Metrics, ApiError> {
+        Ok(self.app.metrics().await?)
     }
 
     pub(crate) async fn orgs(&self, after: Option<OrgId>, limit: u32) -> Result<Vec<Org>, OrgError> {

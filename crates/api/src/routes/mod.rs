@@ -13,6 +13,7 @@ mod exports;
 mod external_ids;
 mod finops_bill_connects;
 mod health;
+mod jobs;
 mod list;
 mod operator;
 mod page;
@@ -54,6 +55,7 @@ pub(crate) fn groups() -> Vec<Group> {
                 finops_bill_connects::routes(),
                 checks::routes(),
                 external_ids::routes(),
+                jobs::routes(),
                 receipts::routes(),
                 deliveries::routes(),
                 reconciliation::routes(),

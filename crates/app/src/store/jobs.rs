@@ -67,6 +67,14 @@ pub struct JobProgress {
     pub moved_at: Option<OffsetDateTime>,
 }
 
+impl JobProgress {
+    /// How much of the files is taken in, from 0 to 100; `None` while that is not known.
+    pub fn percent(&self) -> Option<u64> {
+        let total = self.bytes_total?;
+        Some(if total == 0 { 100 } else { (self.bytes.min(total) * 100) / total })
+    }
+}
+
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobState {

@@ -65,15 +65,21 @@ pub(crate) enum End {
     Released(String, OffsetDateTime),
 }
 
-/// What a statement may do that claims a job, or asks when one may be claimed: the bill connect is neither paused nor suspended
-/// and nothing else of it is being read.
-macro_rules! claimable {
+/// Which bill connects `c` are read at all: those that are neither paused nor suspended.
+macro_rules! readable {
     () => {
-        "FROM jobs j JOIN bill_connects c ON c.org_id = j.org_id AND c.id = j.connect_id
-         WHERE c.paused_at IS NULL
-           AND (SELECT r.state FROM reports r
-                WHERE r.org_id = j.org_id AND r.connect_id = j.connect_id AND r.state <> 'undecided'
-                ORDER BY r.number DESC LIMIT 1) IN ('verified', 'waiting')"
+        "c.paused_at IS NULL
+         AND (SELECT r.state FROM reports r
+              WHERE r.org_id = c.org_id AND r.connect_id = c.id AND r.state <> 'undecided'
+              ORDER BY r.number DESC LIMIT 1) IN ('verified', 'waiting')"
+    };
+}
+
+/// Which jobs `j` may be begun at `$1` by `$2`: those that wait and are due, and those of others that are silent.
+macro_rules! due {
+    () => {
+        "j.run_at <= $1
+         AND (j.state = 'waiting' OR (j.state = 'running' AND j.lease_until < $1 AND j.lease_owner <> $2))"
     };
 }
 
@@ -91,21 +97,26 @@ impl Store {
                  run_at = CASE WHEN attempts < 2 THEN $1 ELSE $1 + MIN($4 << MIN(attempts - 2, 20), $5) END,
                  delivery_id = NULL, rows_read = 0, bytes_read = 0, bytes_total = NULL, moved_at = $1,
                  started_at = $1, finished_at = NULL, outcome = NULL, updated_at = $1
-             WHERE id = (SELECT j.id ",
-            claimable!(),
-            "  AND ((j.state = 'waiting' AND j.run_at <= $1)
-                    OR (j.state = 'running' AND j.lease_until < $1 AND j.run_at <= $1 AND j.lease_owner <> $2))
-               AND NOT EXISTS (SELECT 1 FROM jobs r
-                               WHERE r.org_id = j.org_id AND r.connect_id = j.connect_id AND r.id <> j.id
-                                 AND r.state = 'running' AND (r.lease_until >= $1 OR r.lease_owner = $2))
-               AND ($6 IS NULL OR (j.org_id = $6 AND j.connect_id = $7))
-             ORDER BY (SELECT COUNT(*) FROM jobs r
-                       WHERE r.org_id = j.org_id AND r.state = 'running' AND r.lease_until >= $1),
-                      COALESCE((SELECT MAX(r.started_at) FROM jobs r WHERE r.org_id = j.org_id), 0),
-                      COALESCE((SELECT MAX(r.started_at) FROM jobs r
-                                WHERE r.org_id = j.org_id AND r.connect_id = j.connect_id), 0),
-                      j.period DESC
-             LIMIT 1)
+             WHERE id = (
+                 SELECT j.id FROM jobs j
+                 JOIN (SELECT c.org_id, c.id FROM bill_connects c
+                       WHERE ($6 IS NULL OR (c.org_id = $6 AND c.id = $7)) AND ",
+            readable!(),
+            "            AND EXISTS (SELECT 1 FROM jobs j WHERE j.org_id = c.org_id AND j.connect_id = c.id AND ",
+            due!(),
+            "            )
+                         AND NOT EXISTS (SELECT 1 FROM jobs r
+                                         WHERE r.org_id = c.org_id AND r.connect_id = c.id AND r.state = 'running'
+                                           AND (r.lease_until >= $1 OR r.lease_owner = $2))
+                       ORDER BY (SELECT COUNT(*) FROM jobs r
+                                 WHERE r.org_id = c.org_id AND r.state = 'running' AND r.lease_until >= $1),
+                                (SELECT MAX(r.started_at) FROM jobs r WHERE r.org_id = c.org_id) NULLS FIRST,
+                                (SELECT MAX(r.started_at) FROM jobs r
+                                 WHERE r.org_id = c.org_id AND r.connect_id = c.id) NULLS FIRST
+                       LIMIT 1) t ON t.org_id = j.org_id AND t.id = j.connect_id
+                 WHERE ",
+            due!(),
+            "    ORDER BY j.period DESC LIMIT 1)
              RETURNING *"
         ));
         let (first, most) = claim.pauses;
@@ -128,13 +139,14 @@ impl Store {
     /// time.
     pub(crate) async fn next_job_at(&self) -> Result<Option<OffsetDateTime>, StoreError> {
         let select = query(concat!(
-            "SELECT MIN(CASE j.state WHEN 'waiting' THEN j.run_at ELSE MAX(j.lease_until, j.run_at) END) AS next ",
-            claimable!(),
-            " AND (j.state = 'running'
-                   OR (j.state = 'waiting'
-                       AND NOT EXISTS (SELECT 1 FROM jobs r
-                                       WHERE r.org_id = j.org_id AND r.connect_id = j.connect_id
-                                         AND r.state = 'running')))"
+            "SELECT MIN(CASE j.state WHEN 'waiting' THEN j.run_at ELSE MAX(j.lease_until, j.run_at) END) AS next
+             FROM bill_connects c JOIN jobs j ON j.org_id = c.org_id AND j.connect_id = c.id
+             WHERE j.state IN ('waiting', 'running')
+               AND (j.state = 'running'
+                    OR NOT EXISTS (SELECT 1 FROM jobs r
+                                   WHERE r.org_id = c.org_id AND r.connect_id = c.id AND r.state = 'running'))
+               AND ",
+            readable!()
         ));
         select.fetch_one(&self.pool).await?.maybe_instant("next")
     }

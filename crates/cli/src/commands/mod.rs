@@ -11,6 +11,7 @@ pub mod explain;
 pub mod export;
 pub mod external_id;
 pub mod ingest;
+pub mod jobs;
 pub mod operator;
 pub mod org;
 pub mod pause;
@@ -47,6 +48,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => pause::pause(global, args).await,
         Command::Resume(args) => pause::resume(global, args).await,
         Command::Ingest(args) => ingest::run(global, args).await,
+        Command::Jobs(args) => jobs::run(global, args).await,
         Command::Costs(args) => costs::run(global, args).await,
         Command::Deliveries(args) => deliveries::run(global, args).await,
         Command::Reconcile(args) => reconcile::run(global, args).await,

@@ -15,6 +15,7 @@ mod fuzz;
 mod hostile;
 mod iam;
 mod ingest;
+mod jobs;
 mod keeping;
 mod kit;
 mod lifecycle;

@@ -1,5 +1,6 @@
-//! The operator's routes, `/operator/v1`: orgs, their service accounts and refresh tokens, and the audit log.
+//! The operator's routes: orgs, their service accounts and refresh tokens, the audit log, and what monitoring reads.
 
+mod metrics;
 mod orgs;
 mod refresh_tokens;
 mod service_accounts;
@@ -14,7 +15,10 @@ const LONGEST_NAME: usize = 100;
 
 /// The rows.
 pub(super) fn routes() -> Vec<Route> {
-    [orgs::routes(), service_accounts::routes(), refresh_tokens::routes()].into_iter().flatten().collect()
+    [orgs::routes(), service_accounts::routes(), refresh_tokens::routes(), metrics::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A route below an org's address.

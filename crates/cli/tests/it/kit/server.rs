@@ -191,6 +191,11 @@ impl Server {
         (self.child, self.url) = spawn(&self.install, &self.log);
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has said on stderr.
     pub fn log(&self) -> String {
         self.log.lock().expect("no panic holds it").clone()
