@@ -8,6 +8,7 @@ mod connecting;
 mod deliveries;
 mod jobs;
 mod keeping;
+mod months;
 pub(crate) mod operator;
 
 use std::net::IpAddr;

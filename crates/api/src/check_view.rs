@@ -107,6 +107,6 @@ pub(crate) fn shown() -> Object {
     one_of(&[Shown::Works, Shown::Refused].map(Shown::name))
 }
 
-fn one_of(words: &[&str]) -> Object {
+pub(crate) fn one_of(words: &[&str]) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).build()
 }

@@ -8,8 +8,8 @@ use app::jobs::JobSettings;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, operator, org, pause,
-    receipts, reconcile, sample_bill, secrets, serve, service_account, setup, token,
+    audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, months, operator,
+    org, pause, receipts, reconcile, sample_bill, secrets, serve, service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -132,6 +132,8 @@ pub enum Command {
     Ingest(ingest::Args),
     /// Show which months are to be read, are being read and were read, and how far that is.
     Jobs(jobs::Args),
+    /// Show how far the reading of each month is, or have months read again.
+    Months(months::Args),
     /// Show costs.
     Costs(costs::Args),
     /// Show what months come from and came from, and what changed.

@@ -19,6 +19,11 @@ pub fn data(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Prints data that has its own line ends.
+pub fn text(text: &str) {
+    let _ = write!(std::io::stdout().lock(), "{text}");
+}
+
 /// Prints data as JSON for programs.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     data(&serde_json::to_string_pretty(value)?);

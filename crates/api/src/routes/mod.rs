@@ -3,6 +3,7 @@
 mod asked;
 mod audit;
 mod bill_connects;
+mod bill_months;
 mod billing_centers;
 mod checks;
 mod connect_body;
@@ -15,6 +16,7 @@ mod finops_bill_connects;
 mod health;
 mod jobs;
 mod list;
+mod listing;
 mod operator;
 mod page;
 mod receipts;
@@ -56,6 +58,7 @@ pub(crate) fn groups() -> Vec<Group> {
                 checks::routes(),
                 external_ids::routes(),
                 jobs::routes(),
+                bill_months::routes(),
                 receipts::routes(),
                 deliveries::routes(),
                 reconciliation::routes(),

@@ -17,9 +17,9 @@ use crate::error::ApiError;
 use crate::route::{Param, Route};
 
 /// How many values a page has unless asked otherwise.
-const USUAL: u32 = 100;
+pub(super) const USUAL: u32 = 100;
 /// How many values a page may have.
-const MOST: u32 = 1000;
+pub(super) const MOST: u32 = 1000;
 
 /// The page that a request asks for. Comes after whoever asks among a handler's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod connecting;
 mod deliveries;
 mod errors;
 mod exports;
+mod months;
 mod setup;
 mod shapes;
 mod tokens;

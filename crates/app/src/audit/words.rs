@@ -69,6 +69,8 @@ pub enum Act {
     ConnectSuspend,
     /// Ingest goes on because every required claim holds again.
     ConnectRestore,
+    /// Months are read again.
+    MonthsReprocess,
     ExternalIdAdd,
     ExternalIdSwitch,
     ExternalIdRetire,
@@ -101,6 +103,7 @@ impl Act {
             Self::ConnectResume => "bill-connect.resume",
             Self::ConnectSuspend => "bill-connect.suspend",
             Self::ConnectRestore => "bill-connect.restore",
+            Self::MonthsReprocess => "bill-months.reprocess",
             Self::ExternalIdAdd => "external-id.add",
             Self::ExternalIdSwitch => "external-id.switch",
             Self::ExternalIdRetire => "external-id.retire",

@@ -93,17 +93,6 @@ pub struct JobFilter {
     pub period: Option<BillingPeriod>,
 }
 
-/// What became of the wish to have a month read again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reprocess {
-    /// It is read again, as soon as its turn comes.
-    Accepted,
-    /// The org has no such bill connect, or nothing was ever found of this month.
-    UnknownMonth,
-    /// The bill connect is paused or suspended, for this reason: nothing is read through it.
-    NotReadable(String),
-}
-
 impl App {
     /// The same, with jobs run like this.
     #[must_use]
@@ -120,40 +109,6 @@ impl App {
         };
         let jobs = self.store.jobs(org).await?.into_iter().filter(matches);
         Ok(jobs.map(|job| ShownJob { stuck: self.stuck(&job), job }).collect())
-    }
-
-    /// Has months read again, also where what is published is what was delivered. Answers for each month, in the same order.
-    pub async fn reprocess(
-        &self,
-        org: OrgId,
-        months: &[(BillConnectId, BillingPeriod)],
-    ) -> Result<Vec<Reprocess>, AppError> {
-        let mut answers = Vec::with_capacity(months.len());
-        for (connect, period) in months {
-            answers.push(self.reprocess_one(org, connect, *period).await?);
-        }
-        Ok(answers)
-    }
-
-    async fn reprocess_one(
-        &self,
-        org: OrgId,
-        connect: &BillConnectId,
-        period: BillingPeriod,
-    ) -> Result<Reprocess, AppError> {
-        let known = self.store.jobs(org).await?.into_iter().any(|job| job.connect == *connect && job.period == period);
-        if !known {
-            return Ok(Reprocess::UnknownMonth);
-        }
-        let standing = self.standing(org, connect).await?;
-        if !standing.state.reads() {
-            return Ok(Reprocess::NotReadable(standing.reason().unwrap_or_default()));
-        }
-        if !self.store.reprocess_job((org, connect), period).await? {
-            return Ok(Reprocess::UnknownMonth);
-        }
-        self.work.notify_one();
-        Ok(Reprocess::Accepted)
     }
 
     /// How many jobs of all orgs there are in each state, for the operator.

@@ -12,6 +12,7 @@ pub mod export;
 pub mod external_id;
 pub mod ingest;
 pub mod jobs;
+pub mod months;
 pub mod operator;
 pub mod org;
 pub mod pause;
@@ -49,6 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(args) => pause::resume(global, args).await,
         Command::Ingest(args) => ingest::run(global, args).await,
         Command::Jobs(args) => jobs::run(global, args).await,
+        Command::Months(args) => months::run(global, args).await,
         Command::Costs(args) => costs::run(global, args).await,
         Command::Deliveries(args) => deliveries::run(global, args).await,
         Command::Reconcile(args) => reconcile::run(global, args).await,
