@@ -13,6 +13,9 @@ use crate::kit::server::Server;
 use crate::kit::story::wait;
 use crate::kit::world::World;
 
+/// How often each month's deliveries have ended in which way.
+type History = BTreeMap<(String, String), usize>;
+
 /// A bill connect, its bills, and what happens to them.
 pub struct Connect {
     /// Its org, which has no other: an org's table stays small.
@@ -94,7 +97,7 @@ impl Connect {
     }
 
     /// How often each month's deliveries have ended in which way.
-    async fn history(&self, server: &Server) -> BTreeMap<(String, String), usize> {
+    async fn history(&self, server: &Server) -> History {
         let path = format!("/api/status/orgs/{}/bill_id/{}/import-history", self.org, self.id());
         let mut counts = BTreeMap::new();
         for import in self.call(server, (Method::GET, path), None).await.as_array().unwrap() {
@@ -104,21 +107,25 @@ impl Connect {
         counts
     }
 
-    /// Waits until every month is what a round leaves it as.
+    /// Waits until every month is what a round leaves it as: as long as it takes, if only it gets on.
     pub async fn settle(&self, server: &Server, round: usize) {
-        let expected =
-            |rounds: &[Round]| rounds.get(..=round).unwrap_or(rounds).last().map_or(0, |round| round.completed);
-        wait(&format!("round {round} of {}", self.id()), async || {
-            let history = self.history(server).await;
-            let ended = |month: Month, how: &str| {
-                history.get(&(month.to_string(), how.to_owned())).copied().unwrap_or_default()
-            };
-            self.bills.iter().all(|(bill, rounds)| {
-                let half = rounds.get(round).is_some_and(|round| round.completed == 0 && !round.puts.is_empty());
-                ended(bill.month, "completed") == expected(rounds) && (!half || ended(bill.month, "aborted") > 0)
-            })
+        let mut seen = self.history(server).await;
+        while !self.is_settled(&seen, round) {
+            let what = format!("{} to get on in round {round}", self.id());
+            wait(&what, async || self.history(server).await != seen).await;
+            seen = self.history(server).await;
+        }
+    }
+
+    /// Whether every month is what a round leaves it as.
+    fn is_settled(&self, history: &History, round: usize) -> bool {
+        let ended =
+            |month: Month, how: &str| history.get(&(month.to_string(), how.to_owned())).copied().unwrap_or_default();
+        self.bills.iter().all(|(bill, rounds)| {
+            let completed = rounds.get(..=round).unwrap_or(rounds).last().map_or(0, |round| round.completed);
+            let half = rounds.get(round).is_some_and(|round| round.completed == 0);
+            ended(bill.month, "completed") == completed && (!half || ended(bill.month, "aborted") > 0)
         })
-        .await;
     }
 
     /// What it cost by account and line item type, as the API tells.
