@@ -23,7 +23,7 @@ demo: $(KIT) ## connect a customer, read its bill and answer costs, on this mach
 test: $(TESTS) $(FOCUS)/.stamp $(JUDGE)/node_modules/.stamp ## run all tests
 	cargo test --workspace --locked --no-fail-fast --lib --bins --tests
 
-bench: $(BENCH_VENV)/.bench ## measure a connect with AWS far away, and ingest beside DuckDB, Polars and gunzip (ROWS=1000000, PARTS=4)
+bench: $(BENCH_VENV)/.bench ## measure a connect with AWS far away, and ingest beside DuckDB, Polars and gunzip (ROWS=2000000, PARTS=4)
 	@$(BENCH_VENV)/bin/python bench/connect.py
 	@$(BENCH_VENV)/bin/python bench/ingest.py
 

@@ -1,9 +1,10 @@
 """The bench: how fast and in how much memory billconnect ingests a month, beside DuckDB, Polars and gunzip.
 
-`make bench` runs it. `ROWS` (1000000), `PARTS` (4) and `ROUNDS` (2) change what is measured; `BILLCONNECT_BIN` names a
-binary to use instead of building one in release mode. All read the same csv.gz files, in turns, each in a process of
-its own. billconnect reads them over HTTP from the AWS emulator, which runs on the same cores; the others from disk.
-Everything that it writes is in `.bench/`.
+`make bench` runs it. `ROWS` (2000000), `PARTS` (4) and `ROUNDS` (2) change what is measured; `BILLCONNECT_BIN` names a
+binary to use instead of building one in release mode. All read the same files, in turns, each in a process of its own:
+a legacy report in csv.gz, then one in Parquet, which DuckDB maps to FOCUS too (`focus_mapping.py`). billconnect reads
+them over HTTP from the AWS emulator, which runs on the same cores; the others from disk. Then billconnect reads half as
+many rows, to show what memory does. Everything that it writes is in `.bench/`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from emulator import Emulator  # noqa: E402
 from product import Product, ProductError, curl  # noqa: E402
 
 FOLDER = ROOT / ".bench"
-ROWS = int(os.environ.get("ROWS", "1000000"))
+ROWS = int(os.environ.get("ROWS", "2000000"))
 PARTS = int(os.environ.get("PARTS", "4"))
 ROUNDS = int(os.environ.get("ROUNDS", "2"))
 # Bytes on macOS, KiB elsewhere.
@@ -50,30 +51,55 @@ class Run:
     peak_mib: float
 
 
+@dataclass(frozen=True)
+class Sample:
+    """One month of a report on disk."""
+
+    folder: Path
+    totals: dict[str, Any]
+    parts: list[Path]
+    rows: int
+
+
+OURS = "billconnect ingest"
+
+
 def main() -> None:
     """The table of contents."""
     FOLDER.mkdir(exist_ok=True)
     binary = release_binary()
-    totals = write_sample(binary)
-    parts = listed_parts(totals)
-    unpacked = sum(size_unpacked(part) for part in parts)
-    packed = sum(part.stat().st_size for part in parts)
-    note(f"{ROWS} rows in {len(parts)} parts: {packed / 2**20:.0f} MiB, unpacked {unpacked / 2**20:.0f} MiB")
+    csv = write_sample(binary, "legacy-csv-gz", ROWS)
+    unpacked = sum(size_unpacked(part) for part in csv.parts)
+    others: dict[str, Callable[[], Run]] = {
+        "duckdb → parquet": lambda: read("duckdb", csv),
+        "polars → parquet": lambda: read("polars", csv),
+        "gunzip alone": lambda: measured(["gunzip", "-c", *map(str, csv.parts)], stdout=subprocess.DEVNULL)[0],
+    }
+    runs = contest(binary, csv, others)
+    report(f"{described(csv)}, {unpacked / 2**20:.0f} MiB unpacked", ROWS, runs)
+    half = write_sample(binary, "legacy-csv-gz", ROWS // 2)
+    halves = contest(binary, half, {})
+    peaks = [max(run.peak_mib for run in those[OURS]) for those in (halves, runs)]
+    print(f"\nPeak memory at {half.rows} rows: {peaks[0]:,.0f} MiB; at {csv.rows} rows: {peaks[1]:,.0f} MiB")
+    parquet = write_sample(binary, "legacy-parquet", ROWS)
+    report(described(parquet), ROWS, contest(binary, parquet, {"duckdb → focus": lambda: read("duckdb-focus", parquet)}))
+
+
+def contest(binary: Path, sample: Sample, others: dict[str, Callable[[], Run]]) -> dict[str, list[Run]]:
+    """All of them and billconnect, in turns."""
     with Emulator(FOLDER / "emulator.log") as aws:
-        ingest = prepare_ingest(binary, aws.endpoint, totals)
-        ours = "billconnect ingest"
-        contestants: dict[str, Callable[[], Run]] = {
-            ours: ingest,
-            "duckdb → parquet": lambda: read("duckdb", parts),
-            "polars → parquet": lambda: read("polars", parts),
-            "gunzip alone": lambda: measured(["gunzip", "-c", *map(str, parts)], stdout=subprocess.DEVNULL)[0],
-        }
+        contestants = {OURS: prepare_ingest(binary, aws.endpoint, sample)} | others
         runs: dict[str, list[Run]] = {name: [] for name in contestants}
         for turn in range(ROUNDS):
             for name, run in contestants.items():
                 runs[name].append(run())
-                note(f"round {turn + 1} of {ROUNDS}: {name} {runs[name][-1].seconds:.2f} s")
-    report(runs, ours, unpacked)
+                note(f"{described(sample)}, round {turn + 1} of {ROUNDS}: {name} {runs[name][-1].seconds:.2f} s")
+    return runs
+
+
+def described(sample: Sample) -> str:
+    packed = sum(part.stat().st_size for part in sample.parts)
+    return f"{sample.folder.name}: {sample.rows} rows in {len(sample.parts)} files, {packed / 2**20:.0f} MiB"
 
 
 def release_binary() -> Path:
@@ -86,21 +112,23 @@ def release_binary() -> Path:
     return target / "release" / "billconnect"
 
 
-def write_sample(binary: Path) -> dict[str, Any]:
-    sample = FOLDER / "sample"
-    shutil.rmtree(sample, ignore_errors=True)
+def write_sample(binary: Path, form: str, rows: int) -> Sample:
+    folder = FOLDER / f"{form}-{rows}"
+    shutil.rmtree(folder, ignore_errors=True)
     product = Product(binary, FOLDER / "unused", dict(os.environ))
-    product.run("sample-bill", "--out", str(sample), "--months", "1", "--rows", str(ROWS), "--parts", str(PARTS))
-    totals: dict[str, Any] = json.loads((sample / "totals.json").read_text())
-    return totals
+    shape = ("--months", "1", "--rows", str(rows), "--parts", str(PARTS), "--format", form)
+    product.run("sample-bill", "--out", str(folder), *shape)
+    totals: dict[str, Any] = json.loads((folder / "totals.json").read_text())
+    return Sample(folder, totals, listed_parts(folder, totals), rows)
 
 
-def listed_parts(totals: dict[str, Any]) -> list[Path]:
-    """The files that the month's manifest lists."""
-    bucket = FOLDER / "sample" / "bucket"
+def listed_parts(folder: Path, totals: dict[str, Any]) -> list[Path]:
+    """The files that the month's manifest lists, but for empty ones."""
+    bucket = folder / "bucket"
     months = bucket / totals["path_prefix"] / totals["report_name"]
     (manifest,) = months.glob(f"2*/{totals['report_name']}-Manifest.json")
-    return [bucket / key for key in json.loads(manifest.read_text())["reportKeys"]]
+    parts = [bucket / key for key in json.loads(manifest.read_text())["reportKeys"]]
+    return [part for part in parts if part.stat().st_size > 0]
 
 
 def size_unpacked(part: Path) -> int:
@@ -110,8 +138,9 @@ def size_unpacked(part: Path) -> int:
         return sum(len(piece) for piece in iter(lambda: out.read(1 << 20), b""))
 
 
-def prepare_ingest(binary: Path, endpoint: str, totals: dict[str, Any]) -> Callable[[], Run]:
+def prepare_ingest(binary: Path, endpoint: str, sample: Sample) -> Callable[[], Run]:
     """Connects the bill while the bucket is still empty, so that nothing is read before it is timed."""
+    totals = sample.totals
     operator = make_operator(endpoint)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BILLCONNECT_"))}
     environment = kept | operator.environment(endpoint)
@@ -127,7 +156,7 @@ def prepare_ingest(binary: Path, endpoint: str, totals: dict[str, Any]) -> Calla
     role = customer.make_role("billconnect", setup["trust_policy"], setup["permission_policy"])
     place = {"aws_bill_account_id": totals["payer_account"], "aws_bucket_name": totals["bucket"], "aws_bucket_path": ""}
     connect(product, org, place | {"aws_sts_role_arn": role})
-    customer.upload(FOLDER / "sample" / "bucket", totals["bucket"])
+    customer.upload(sample.folder / "bucket", totals["bucket"])
     data = FOLDER / "data"
 
     def run() -> Run:
@@ -136,8 +165,8 @@ def prepare_ingest(binary: Path, endpoint: str, totals: dict[str, Any]) -> Calla
         command = [str(binary), "--data", str(data), "ingest", "--org", org, "--json"]
         result, out = measured(command, environment=environment)
         (month,) = json.loads(out)
-        if month["status"] != "published" or month["receipt"]["rows_in_files"] != ROWS:
-            raise BenchError(f"billconnect did not publish {ROWS} rows: {out[:2000]}")
+        if month["status"] != "published" or month["receipt"]["rows_in_files"] != sample.rows:
+            raise BenchError(f"billconnect did not publish {sample.rows} rows: {out[:2000]}")
         return result
 
     return run
@@ -155,13 +184,13 @@ def connect(product: Product, org: str, body: dict[str, str]) -> None:
         raise BenchError(f"connecting answered {status}: {answer}")
 
 
-def read(reader: str, parts: list[Path]) -> Run:
+def read(reader: str, sample: Sample) -> Run:
     target = FOLDER / "others"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    result, out = measured([sys.executable, str(READERS), reader, str(target), *map(str, parts)])
-    if int(out) != ROWS:
-        raise BenchError(f"{reader} wrote {out.strip()} rows instead of {ROWS}")
+    result, out = measured([sys.executable, str(READERS), reader, str(target), *map(str, sample.parts)])
+    if int(out) != sample.rows:
+        raise BenchError(f"{reader} read {out.strip()} rows instead of {sample.rows}")
     return result
 
 
@@ -181,16 +210,14 @@ def measured(
     return Run(seconds, usage.ru_maxrss / MAXRSS_IN_A_MIB), out
 
 
-def report(runs: dict[str, list[Run]], ours: str, unpacked: int) -> None:
-    """Each contestant's best time and worst memory; the ratio is its rows a second beside ours."""
+def report(title: str, rows: int, runs: dict[str, list[Run]]) -> None:
+    """Each contestant's best time and worst memory; the ratio is our rows a second beside its."""
     best = {name: min(run.seconds for run in those) for name, those in runs.items()}
-    size = f"{ROWS} rows, {PARTS} parts, {unpacked / 2**20:.0f} MiB of csv"
-    print(f"\n{size}, {os.cpu_count()} cores, best of {ROUNDS}\n")
-    print(f"{'':20} {'seconds':>9} {'rows/s':>11} {'MiB/s csv':>10} {'peak MiB':>9} {'speed, ours = 1':>16}")
+    print(f"\n{title}, {os.cpu_count()} cores, best of {ROUNDS}\n")
+    print(f"{'':20} {'seconds':>9} {'rows/s':>11} {'peak MiB':>9} {'ours is faster by':>18}")
     for name, those in runs.items():
         seconds, peak = best[name], max(run.peak_mib for run in those)
-        rates = f"{ROWS / seconds:>11,.0f} {unpacked / 2**20 / seconds:>10,.0f}"
-        print(f"{name:20} {seconds:>9.2f} {rates} {peak:>9,.0f} {best[ours] / seconds:>16.2f}")
+        print(f"{name:20} {seconds:>9.2f} {rows / seconds:>11,.0f} {peak:>9,.0f} {seconds / best[OURS]:>17.2f}×")
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_IN_A_MIB
     print(f"\nPeaks below {floor:.0f} MiB are hidden: a process starts as a fork of this one.")
 

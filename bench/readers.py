@@ -1,6 +1,6 @@
-"""The others: turns the same csv.gz files into Parquet with DuckDB or Polars. Run as a process of its own.
+"""The others: turns the same files into Parquet with DuckDB or Polars. Run as a process of its own.
 
-`python bench/readers.py duckdb|polars FOLDER PART…` writes to FOLDER and prints the rows written.
+`python bench/readers.py duckdb|polars|duckdb-focus FOLDER PART…` writes to FOLDER and prints the rows read.
 """
 
 from __future__ import annotations
@@ -44,7 +44,25 @@ def polars(folder: Path, parts: list[str]) -> int:
     return int(engine.scan_parquet(target).select(engine.len()).collect().item())
 
 
-READERS: dict[str, Callable[[Path, list[str]], int]] = {"duckdb": duckdb, "polars": polars}
+def duckdb_focus(folder: Path, parts: list[str]) -> int:
+    """Parquet reports mapped to FOCUS by one query, to one zstd Parquet file."""
+    import duckdb as engine
+
+    from focus_mapping import query
+
+    database = engine.connect()
+    database.execute(f"SET threads = {THREADS}")
+    database.execute("SET enable_progress_bar = false")
+    files = ", ".join(f"'{part}'" for part in parts)
+    database.execute(f"CREATE VIEW lines AS SELECT * FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)")
+    columns = [row[0] for row in database.execute("DESCRIBE lines").fetchall()]
+    target = folder / "duckdb-focus.parquet"
+    database.execute(f"COPY ({query(columns)}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    ((rows,),) = database.execute("SELECT count(*) FROM lines").fetchall()
+    return int(rows)
+
+
+READERS: dict[str, Callable[[Path, list[str]], int]] = {"duckdb": duckdb, "polars": polars, "duckdb-focus": duckdb_focus}
 
 if __name__ == "__main__":
     print(READERS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3:]))
