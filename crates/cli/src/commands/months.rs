@@ -117,10 +117,8 @@ async fn list(app: &App, args: List) -> anyhow::Result<()> {
     } else if args.csv {
         out::text(&csv(&months));
     } else if months.is_empty() {
-        out::talk(match any {
-            true => "no month is as the filter says",
-            false => "nothing has been delivered yet; `billconnect ingest` looks for it",
-        });
+        let none = "nothing has been delivered yet; `billconnect ingest` looks for it";
+        out::talk(if any { "no month is as the filter says" } else { none });
     } else {
         let mut table = out::table(&["bill connect", "month", "status", "last begun", "ended", "last published"]);
         for month in &months {

@@ -114,8 +114,8 @@ impl Bill {
             Tale::Once => vec![written(&first).whole(1)],
             Tale::Redelivered => vec![written(&first).whole(1), written(&second).whole(2)],
             Tale::Grown => {
-                let more = Draw { rows: first.rows + 30, parts: first.parts + 2, ..other };
-                vec![written(&first).whole(1), written(&more).whole(2)]
+                let grown = Draw { rows: first.rows + 30, parts: first.parts + 2, ..other };
+                vec![written(&first).whole(1), written(&grown).whole(2)]
             }
             Tale::Shrunk => {
                 let big = Draw { parts: first.parts + 2, surplus: 0, ..first };
