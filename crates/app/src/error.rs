@@ -109,11 +109,11 @@ fn unproven(report: Option<&Report>) -> String {
 impl AppError {
     /// Whether trying the same delivery again would end the same way.
     pub(crate) fn stays(&self) -> bool {
-        matches!(
-            self,
-            Self::Lake(LakeError::Ingest(_) | LakeError::Disagreement { .. } | LakeError::Overflow(_))
-                | Self::Manifest(_)
-        )
+        match self {
+            Self::Lake(LakeError::Ingest(error)) => !error.may_pass(),
+            Self::Lake(LakeError::Disagreement { .. } | LakeError::Overflow(_)) | Self::Manifest(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether a proof of the connection may say more about why something could not be read.

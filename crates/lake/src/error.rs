@@ -21,6 +21,9 @@ pub enum LakeError {
     /// A file of the delivery can't be read right.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// The download of a file broke off: what was made of it says nothing about the file.
+    #[error("{0}")]
+    Download(#[source] Box<LakeError>),
     /// Files and lake don't agree.
     #[error(
         "`{connect}` `{period}` is not published: what was read of the files that manifest `{manifest}` lists: {source}"

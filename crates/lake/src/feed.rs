@@ -70,20 +70,34 @@ impl Read for Feed {
     }
 }
 
+/// How a download ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Downloaded {
+    /// It came to its end, or nobody wanted more of it.
+    Enough,
+    /// It broke off.
+    Broken,
+}
+
 /// Moves a download into the feed. Ends early where nobody reads any more.
-pub(crate) async fn pump<S, E>(mut bytes: S, feeder: Feeder)
+pub(crate) async fn pump<S, E>(mut bytes: S, feeder: Feeder) -> Downloaded
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Error + Send + Sync + 'static,
 {
     while let Some(chunk) = bytes.next().await {
         let failed = chunk.is_err();
-        if feeder.send(chunk.map(Some).map_err(Into::into)).await.is_err() || failed {
-            return;
+        let unwanted = feeder.send(chunk.map(Some).map_err(Into::into)).await.is_err();
+        if failed {
+            return Downloaded::Broken;
+        }
+        if unwanted {
+            return Downloaded::Enough;
         }
     }
     // The reader may have had enough already, for example of trailing bytes; then it does not need the end.
     drop(feeder.send(Ok(None)).await);
+    Downloaded::Enough
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::contain::contained;
 use crate::encode::{Encoder, Written, store_chunks};
 use crate::error::{IngestError, LakeError};
-use crate::feed::{Feed, pump};
+use crate::feed::{Downloaded, Feed, pump};
 use crate::normalise::{Normaliser, PartTotals};
 use crate::publish::Fence;
 use crate::schema::charges_schema;
@@ -168,7 +168,11 @@ impl Staging {
         // A refused file ends the download, even one that has stalled; a whole download does not end the reading.
         let (totals, file) = match select(pin!(reading), pin!(pump(bytes, feeder))).await {
             Either::Left((read, _)) => read?,
-            Either::Right(((), reading)) => reading.await?,
+            Either::Right((Downloaded::Enough, reading)) => reading.await?,
+            // What was made of half a file says nothing about the file.
+            Either::Right((Downloaded::Broken, reading)) => {
+                reading.await.map_err(|error| LakeError::Download(Box::new(error)))?
+            }
         };
         let receipt = PartReceipt {
             key: part.key.clone(),
@@ -333,7 +337,9 @@ mod tests {
         let error = staging.read_part(part, cut).await.unwrap_err().to_string();
         assert!(error.contains("`R-00001.csv.gz`"), "{error}");
         let broken = cut_off(&files[0]);
-        let error = staging.read_part(part, broken).await.unwrap_err().to_string();
+        let error = staging.read_part(part, broken).await.unwrap_err();
+        assert!(matches!(error, LakeError::Download(_)), "it may come whole the next time: {error:?}");
+        let error = error.to_string();
         assert!(error.contains("`R-00001.csv.gz`") && error.contains("reset by peer"), "{error}");
         assert_eq!(test.org(100_001).sweep_all().await.unwrap(), 0);
         staging.read_part(part, download(&files[0])).await.unwrap();

@@ -526,6 +526,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_store_that_is_full_changes_nothing_and_goes_on_once_there_is_room() {
+        let (store, _folder, of) = connected().await;
+        // The limit is each connection's own, so there must be one only.
+        let mut others = Vec::new();
+        for _ in 1..super::super::CONNECTIONS {
+            others.push(store.pool.acquire().await.unwrap());
+        }
+        enqueue(&store, &of, (MONTH, "1")).await;
+        let run = claimed(&store, claim_as("a")).await;
+        query("PRAGMA max_page_count = 1").execute(&store.pool).await.unwrap();
+        let long = "row 2 ".repeat(100_000);
+        let full = store.end_job(&run, None, &End::Retry(long, OffsetDateTime::now_utc())).await.unwrap_err();
+        assert!(full.to_string().contains("database or disk is full"), "{full}");
+        assert_eq!(only_job(&store, &of).await.state, JobState::Running, "and its lease runs out");
+        assert_eq!(store.imports(of.candidate.org, &of.candidate.id()).await.unwrap(), []);
+        query("PRAGMA max_page_count = 1000000").execute(&store.pool).await.unwrap();
+        assert!(store.end_job(&run, None, &done("1")).await.unwrap());
+    }
+
+    #[tokio::test]
     async fn nothing_of_a_paused_or_suspended_connection_is_claimed() {
         let (store, _folder, of) = connected().await;
         let (org, id) = (of.candidate.org, of.candidate.id());

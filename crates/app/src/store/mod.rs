@@ -23,10 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing::names::{BillConnectId, OrgId};
+use futures::FutureExt;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite};
+use sqlx::{Connection, Row, Sqlite};
 use time::OffsetDateTime;
 
 use crate::seal::{SealError, SecretKeys};
@@ -117,7 +118,16 @@ impl Store {
             // What is deleted or sealed anew leaves no copy in the file's free pages.
             .pragma("secure_delete", "ON")
             .busy_timeout(BUSY);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).after_release(|connection, _| {
+            async move {
+                // Whatever is still to be rolled back is by then.
+                connection.ping().await?;
+                // A full disk ends a transaction without the connection's knowing: no other could be begun on it.
+                Ok(!connection.is_in_transaction())
+            }
+            .boxed()
+        });
+        let pool = pool.connect_with(options).await?;
         sqlx::migrate!("./migrations")
             .run(&pool)
             .await

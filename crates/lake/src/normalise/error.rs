@@ -146,6 +146,11 @@ pub enum IngestError {
 }
 
 impl IngestError {
+    /// Whether the same file may be read the next time: nothing is wrong with it, but with this machine.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Scratch { .. } | Self::Stopped)
+    }
+
     /// A breach of a limit, with the row and the column where it is one's.
     pub(super) fn too_much(file: &str, (row, column): (Option<u64>, Option<&str>), breach: Breach) -> Self {
         let Breach { limit, allowed } = breach;
