@@ -21,7 +21,7 @@ mod tests {
     fn pauses_double_up_to_the_most_and_differ() {
         let settings = JobSettings {
             retry_after: Duration::from_secs(10),
-            retry_at_most: Duration::from_secs(60),
+            retry_at_most: Duration::from_mins(1),
             ..JobSettings::default()
         };
         let longest = |attempts| settings.pause(attempts, 250).as_secs();

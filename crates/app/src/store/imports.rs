@@ -329,8 +329,8 @@ mod tests {
         store.start_import((org, &connect, month), &delivery("3")).await.unwrap();
         let imports = store.imports(org, &connect).await.unwrap();
         let states: Vec<_> = imports.iter().map(|import| import.status).collect();
-        use ImportStatus::{Aborted, Completed, InProgress};
-        assert_eq!(states, [InProgress, Aborted, InProgress, Completed], "newest first; the other month's goes on");
+        let [cut_off, read, goes_on] = [ImportStatus::Aborted, ImportStatus::Completed, ImportStatus::InProgress];
+        assert_eq!(states, [goes_on, cut_off, goes_on, read], "newest first; the other month's goes on");
         assert!(imports[1].error.as_deref().unwrap().contains("it is read again"));
     }
 

@@ -71,7 +71,7 @@ impl JobProgress {
     /// How much of the files is taken in, from 0 to 100; `None` while that is not known.
     pub fn percent(&self) -> Option<u64> {
         let total = self.bytes_total?;
-        Some(if total == 0 { 100 } else { (self.bytes.min(total) * 100) / total })
+        Some((self.bytes.min(total) * 100).checked_div(total).unwrap_or(100))
     }
 }
 

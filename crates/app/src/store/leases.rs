@@ -349,7 +349,7 @@ mod tests {
     }
 
     fn claim_as(owner: &str) -> Claim<'_> {
-        let (until, hour) = (OffsetDateTime::now_utc() + Duration::from_secs(60), Duration::from_hours(1));
+        let (until, hour) = (OffsetDateTime::now_utc() + Duration::from_mins(1), Duration::from_hours(1));
         Claim { owner, until, pauses: (hour, hour), attempts: 4, only: None }
     }
 
@@ -435,7 +435,7 @@ mod tests {
         let cut_off = store.imports(of.candidate.org, &of.candidate.id()).await.unwrap();
         assert_eq!(cut_off[0].status, ImportStatus::Aborted);
 
-        let later = OffsetDateTime::now_utc() + Duration::from_secs(60);
+        let later = OffsetDateTime::now_utc() + Duration::from_mins(1);
         assert!(!store.renew_lease(asleep.lease, (later, JobProgress::default())).await.unwrap());
         assert!(store.begin_job(asleep.lease, key, "other").await.unwrap().is_none());
         assert!(!store.end_job(&asleep, begun.as_ref(), &done("1")).await.unwrap());
@@ -449,7 +449,7 @@ mod tests {
         let (store, _folder, of) = connected().await;
         enqueue(&store, &of, (MONTH, "1")).await;
         let run = claimed(&store, silent("a")).await;
-        let later = OffsetDateTime::now_utc() + Duration::from_secs(60);
+        let later = OffsetDateTime::now_utc() + Duration::from_mins(1);
         let progress = JobProgress { rows: 3, bytes: 5, ..JobProgress::default() };
         assert!(store.renew_lease(run.lease, (later, progress)).await.unwrap());
         assert!(store.claim_job(&claim_as("b")).await.unwrap().is_none());

@@ -87,7 +87,6 @@ struct Met {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "whoever looks into a failure needs the seed")]
 fn two_hundred_kills_lose_nothing_double_nothing_and_leave_nothing() {
     let seed = std::env::var("BILLCONNECT_CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1);
@@ -122,7 +121,7 @@ async fn killed_again_and_again(seed: u64, met: &Met) {
     let mut story = Story::on(Server::over(install)).await;
     delivery(&story, 1).put(&story.world).await;
     assert_eq!(story.connect().await.status, 201);
-    let (mut newest, mut seen) = (1, 0);
+    let (mut newest, mut last) = (1, 0);
     for kill in 0..KILLS {
         // Now and then nothing new comes, so that what was cut off goes on; never does a month go back.
         if chance.below(3) > 0 {
@@ -138,16 +137,16 @@ async fn killed_again_and_again(seed: u64, met: &Met) {
         }
         tokio::time::sleep(Duration::from_millis(chance.below(LATER))).await;
         let before = published(&story).await;
-        met.published.fetch_add(usize::from(before > seen), Ordering::Relaxed);
+        met.published.fetch_add(usize::from(before > last), Ordering::Relaxed);
         met.running.fetch_add(usize::from(runs(&story).await), Ordering::Relaxed);
         story.server.kill();
         story.server.restart();
         let after = published(&story).await;
         assert!(
-            seen <= before && before <= after && after <= newest,
-            "kill {kill} of seed {seed}: {seen} {before} {after}"
+            last <= before && before <= after && after <= newest,
+            "kill {kill} of seed {seed}: {last} {before} {after}"
         );
-        seen = after;
+        last = after;
     }
     wait("the newest delivery", async || published(&story).await == newest).await;
     wait("its import to be told as completed", async || story.imports().await[0]["status"] == "completed").await;
