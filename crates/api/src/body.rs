@@ -106,6 +106,14 @@ impl<'a> Fields<'a> {
         self.as_text(name, value)
     }
 
+    /// A text that may be absent; `null` is an empty one, which takes away what is there.
+    pub(crate) fn cleared_or_text(&mut self, name: &str) -> Option<&'a str> {
+        if self.object.get(name).is_some_and(Value::is_null) {
+            return Some("");
+        }
+        self.maybe_text(name)
+    }
+
     /// `true` or `false`, which may be absent.
     pub(crate) fn maybe_flag(&mut self, name: &str) -> Option<bool> {
         let value = self.maybe(name)?;
@@ -148,7 +156,9 @@ impl<'a> Fields<'a> {
 
     fn as_text(&mut self, name: &str, value: &'a Value) -> Option<&'a str> {
         debug_assert!(
-            self.doc.field(name).is_some_and(|field| matches!(field.kind, Kind::Text | Kind::Word(_))),
+            self.doc
+                .field(name)
+                .is_some_and(|field| matches!(field.kind, Kind::Text | Kind::Clearable | Kind::Word(_))),
             "`{name}` is not documented as a text in `{}`",
             self.doc.name
         );

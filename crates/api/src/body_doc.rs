@@ -27,6 +27,8 @@ pub(crate) struct FieldDoc {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     Text,
+    /// A text, or `null`, which takes it away.
+    Clearable,
     /// A text that is one of these.
     Word(&'static [&'static str]),
     /// An array of texts; the least and the most of them.
@@ -45,7 +47,8 @@ impl BodyDoc {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The schema. Fields that are not in it are ignored, so it allows them; `null` is as good as absent, but nothing to send.
+    /// The schema. Fields that are not in it are ignored, so it allows them; `null` is as good as absent but in those that it
+    /// takes away, and nothing to send.
     pub(crate) fn schema(&self) -> Value {
         let properties: Map<String, Value> =
             self.fields.iter().map(|field| (field.name.to_owned(), field.schema())).collect();
@@ -81,6 +84,16 @@ impl FieldDoc {
         Self::new(name, Kind::Text, about)
     }
 
+    /// A text that may be absent, and that `null` or an empty one takes away.
+    pub(crate) fn clearable(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, Kind::Clearable, about).optional()
+    }
+
+    /// Whether `null` says something.
+    pub(crate) fn is_clearable(&self) -> bool {
+        matches!(self.kind, Kind::Clearable)
+    }
+
     pub(crate) fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
         Self::new(name, Kind::Word(words), about)
     }
@@ -114,6 +127,7 @@ impl FieldDoc {
     fn schema(&self) -> Value {
         let mut schema = match self.kind {
             Kind::Text => json!({ "type": "string" }),
+            Kind::Clearable => json!({ "type": ["string", "null"] }),
             Kind::Word(words) => json!({ "type": "string", "enum": words }),
             Kind::Texts(least, most) => {
                 json!({ "type": "array", "items": { "type": "string" }, "minItems": least, "maxItems": most })

@@ -82,6 +82,8 @@ CREATE TABLE bill_connects (
     session_name   TEXT,
     user_partition TEXT,
     effective_from TEXT,
+    -- The report that the connection keeps to, where the customer said which.
+    report_name    TEXT,
     region         TEXT    NOT NULL,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
@@ -221,7 +223,7 @@ CREATE TABLE manifests (
     org_id      INTEGER NOT NULL,
     connect_id  TEXT    NOT NULL,
     key         TEXT    NOT NULL,
-    etag        TEXT    NOT NULL,
+    version     TEXT    NOT NULL,
     delivery_id TEXT    NOT NULL,
     outcome     TEXT    NOT NULL CHECK (outcome IN ('settled', 'failed')),
     seen_at     INTEGER NOT NULL,

@@ -5,7 +5,7 @@ use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::excess::UnpublishedRead;
 use billing::names::Region;
-use billing::probe::{Accounts, Caller, Level, ObjectText, Organization, Peek, Probe, Refusal};
+use billing::probe::{Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use time::Date;
@@ -36,6 +36,12 @@ pub trait AwsAccount: Send + Sync {
 
     /// Lists the first keys below `prefix`, however deep they lie: one page.
     async fn peek(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Peek>;
+
+    /// Lists all objects below `prefix`, however deep they lie.
+    async fn list_below(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Vec<ObjectHead>>;
+
+    /// Asks for an object's head, without its bytes.
+    async fn head(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectHead>;
 
     /// Reads a small object whole.
     async fn read_small(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectText>;

@@ -2,6 +2,7 @@
 
 use billing::checks::{Report, Subject, judge};
 use billing::connection::{Access, Candidate, Presented};
+use billing::copies::Quiet;
 use billing::external_ids::ExternalIds;
 use billing::names::ForgedId;
 use billing::probe::{Accounts, Caller, Evidence, Organization, Probe, Reservations};
@@ -26,7 +27,8 @@ impl App {
         let known = self.store.newest_report(candidate.org, &candidate.id()).await?;
         let kept = known.and_then(|report| report.reservations_kept(candidate, now));
         let ids = self.store.external_ids(candidate.org).await?;
-        let evidence = gather(self.aws.as_ref(), candidate, &ids, kept).await?;
+        let terms = Terms { kept, quiet: Quiet { now, wait: self.settings.copies_settle_after() } };
+        let evidence = gather(self.aws.as_ref(), candidate, &ids, terms).await?;
         let operator_arn = match (&self.settings.operator_principal, evidence.operator.granted()) {
             (Some(configured), _) => configured.clone(),
             (None, Some(caller)) => principal_of(&caller.arn),
@@ -59,15 +61,23 @@ fn principal_of(caller_arn: &str) -> String {
     session.unwrap_or_else(|| caller_arn.to_owned())
 }
 
-/// Asks AWS everything, as much of it side by side as answers allow. `kept` is when Cost Explorer last answered, where that
-/// counts; `ids` are the org's: none of them is a stranger's.
+/// What a check is told beforehand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// When Cost Explorer last answered, where that counts.
+    pub(crate) kept: Option<OffsetDateTime>,
+    /// When files without a manifest count as whole.
+    pub(crate) quiet: Quiet,
+}
+
+/// Asks AWS everything, as much of it side by side as answers allow. `ids` are the org's: none of them is a stranger's.
 pub(crate) async fn gather(
     aws: &dyn AwsAccount,
     candidate: &Candidate,
     ids: &ExternalIds,
-    kept: Option<OffsetDateTime>,
+    terms: Terms,
 ) -> Result<Evidence, AppError> {
-    let inside = look_inside(aws, candidate, kept);
+    let inside = look_inside(aws, candidate, terms);
     let (operator, strangers, inside) = match &candidate.access {
         Access::Role(_) => {
             let mut entropy = [0; 16];
@@ -145,23 +155,23 @@ impl Around {
 }
 
 /// Gets in, by the role with the right external id or by the user's keys, and looks at everything.
-async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, kept: Option<OffsetDateTime>) -> Inside {
+async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, terms: Terms) -> Inside {
     match &candidate.access {
         Access::Role(role) => {
             let opened = aws.assume(candidate, Presented::Right(&role.external_id)).await;
             if opened.granted().is_none() {
-                let around = Around::not_asked(NO_SESSION, kept);
+                let around = Around::not_asked(NO_SESSION, terms.kept);
                 return Inside { assumed: opened, keys: Probe::NotAsked(BY_ROLE), around };
             }
-            let (assumed, around) = futures::join!(aws.identify(candidate), look_around(aws, candidate, kept));
+            let (assumed, around) = futures::join!(aws.identify(candidate), look_around(aws, candidate, terms));
             Inside { assumed, keys: Probe::NotAsked(BY_ROLE), around }
         }
         Access::User(_) => {
             // Not side by side: keys that do not work are used for nothing else.
             let keys = aws.identify(candidate).await;
             let around = match keys.granted() {
-                Some(_) => look_around(aws, candidate, kept).await,
-                None => Around::not_asked(NO_KEYS, kept),
+                Some(_) => look_around(aws, candidate, terms).await,
+                None => Around::not_asked(NO_KEYS, terms.kept),
             };
             Inside { assumed: Probe::NotAsked(BY_USER), keys, around }
         }
@@ -169,15 +179,19 @@ async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, kept: Option<O
 }
 
 /// Looks at the bucket and the payer account, side by side.
-async fn look_around(aws: &dyn AwsAccount, candidate: &Candidate, kept: Option<OffsetDateTime>) -> Around {
+async fn look_around(aws: &dyn AwsAccount, candidate: &Candidate, terms: Terms) -> Around {
     let reservations = async {
-        match kept {
+        match terms.kept {
             Some(at) => Reservations::Kept(at),
             None => Reservations::Asked(aws.reservations(candidate, OffsetDateTime::now_utc().date()).await),
         }
     };
-    let (bucket, organization, accounts, reservations) =
-        futures::join!(look(aws, candidate), aws.organization(candidate), aws.accounts(candidate), reservations);
+    let (bucket, organization, accounts, reservations) = futures::join!(
+        look(aws, candidate, terms.quiet),
+        aws.organization(candidate),
+        aws.accounts(candidate),
+        reservations
+    );
     Around { bucket, organization, accounts, reservations }
 }
 
@@ -191,6 +205,7 @@ mod tests {
     use async_trait::async_trait;
     use billing::checks::{State, Subject, judge};
     use billing::connection::RoleAccess;
+    use billing::copies::SETTLED_AFTER;
     use billing::delivery::PartHead;
     use billing::layout::level_of;
     use billing::names::{OrgId, Region, SessionName};
@@ -338,6 +353,12 @@ mod tests {
             objects.truncate(1_000);
             self.answer(Peek { objects, whole }).await
         }
+        async fn list_below(&self, _: &Candidate, _: &Region, prefix: &str) -> Probe<Vec<ObjectHead>> {
+            self.answer(self.heads(prefix)).await
+        }
+        async fn head(&self, _: &Candidate, _: &Region, key: &str) -> Probe<ObjectHead> {
+            self.answer(self.heads(key).remove(0)).await
+        }
         async fn read_small(&self, _: &Candidate, _: &Region, key: &str) -> Probe<ObjectText> {
             let head = self.heads(key).remove(0);
             self.answer(ObjectText { head, body: self.objects[key].clone() }).await
@@ -378,10 +399,12 @@ mod tests {
                 external_id: org.external_id(),
             }),
             effective_from: None,
+            report: None,
         };
         let far = Far::new(folder, files);
         let ids = billing::external_ids::ExternalIds::first(org);
-        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, &ids, None));
+        let terms = Terms { kept: None, quiet: Quiet { now: OffsetDateTime::now_utc(), wait: SETTLED_AFTER } };
+        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, &ids, terms));
         let now = OffsetDateTime::now_utc();
         let subject = Subject { candidate: &candidate, operator_arn: OPERATOR, connected_at: None, now };
         let report = judge(subject, &evidence.unwrap());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use billing::checks::Report;
+use billing::copies::ListingError;
 use billing::export::ExportSource;
 use billing::manifest::ManifestError;
 use billing::names::BillConnectId;
@@ -64,11 +65,6 @@ pub enum AppError {
         /// The file.
         key: String,
     },
-    /// A manifest that was found is not there any more.
-    #[error(
-        "manifest `{0}`, which was found before, is not in the bucket any more: it is looked for again at the next poll"
-    )]
-    ManifestGone(String),
     /// Somebody else has the job's lease.
     #[error("`{0}` `{1}` is read by somebody else now: whoever had it before was silent for too long")]
     LeaseLost(BillConnectId, BillingPeriod),
@@ -78,6 +74,24 @@ pub enum AppError {
     /// The reading panicked.
     #[error("the reading ended in a panic, which the log tells; please report it")]
     Panicked,
+    /// A month without a manifest whose files can't be read as they are.
+    #[error("{0}; the month stays as it was")]
+    Listing(ListingError),
+    /// A manifest that was found is not there any more.
+    #[error(
+        "manifest `{0}` is no longer in the bucket: the month stays as it was published, and new deliveries of it are not seen until the manifest is back"
+    )]
+    ManifestGone(String),
+    /// A file of a published month without a manifest is gone.
+    #[error(
+        "`{key}` is gone from `{folder}`, which has no manifest, and nothing newer came in its place: the month stays as it was published"
+    )]
+    FileGone {
+        /// The month's folder.
+        folder: String,
+        /// The file.
+        key: String,
+    },
     /// The path does not hold one report.
     #[error("{0}")]
     Invalid(String),
@@ -111,7 +125,9 @@ impl AppError {
     pub(crate) fn stays(&self) -> bool {
         match self {
             Self::Lake(LakeError::Ingest(error)) => !error.may_pass(),
-            Self::Lake(LakeError::Disagreement { .. } | LakeError::Overflow(_)) | Self::Manifest(_) => true,
+            Self::Lake(LakeError::Disagreement { .. } | LakeError::Overflow(_)) => true,
+            Self::Listing(error) => !error.passes(),
+            Self::Manifest(_) | Self::ManifestGone(_) | Self::FileGone { .. } => true,
             _ => false,
         }
     }

@@ -13,7 +13,7 @@ use lake::{Progress, Reconciled, Staging};
 
 use crate::App;
 use crate::error::AppError;
-use crate::store::{Begun, Claimed, ImportStatus, Job, JobOutcome, JobReason, Outcome};
+use crate::store::{Begun, Claimed, Import, ImportStatus, Job, JobOutcome, JobReason};
 
 /// How many parts are read side by side, in the whole process: two keep two cores busy, and memory is a constant a part.
 pub(crate) const PARTS_AT_ONCE: usize = 2;
@@ -103,18 +103,16 @@ impl App {
         Ok(Read::Whole(Box::new(reconciled), source))
     }
 
-    /// Notes as completed what was published by a process that ended before it could say so.
+    /// Notes as completed what was published by a process that ended before it could say so; and that it still stands, where
+    /// what came after it came to nothing.
     async fn settle(&self, org: OrgId, receipt: &Receipt) -> Result<(), AppError> {
         let imports = self.store.imports(org, &receipt.connect).await?;
-        let told = imports.iter().any(|import| {
-            import.period == receipt.period
-                && import.delivery_id == receipt.delivery_id
-                && import.status == ImportStatus::Completed
-        });
-        if !told {
+        let newest = imports.iter().find(|import| import.period == receipt.period);
+        let told =
+            |import: &Import| import.delivery_id == receipt.delivery_id && import.status == ImportStatus::Completed;
+        if !newest.is_some_and(told) {
             let month = (org, &receipt.connect, receipt.period);
-            let import = self.store.start_import(month, &receipt.delivery_id).await?;
-            self.store.finish_import(org, import, Outcome::Completed).await?;
+            self.store.settle_import(month, &receipt.delivery_id).await?;
         }
         Ok(())
     }

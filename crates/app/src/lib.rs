@@ -7,6 +7,7 @@ pub mod audit;
 pub mod change;
 mod check;
 pub mod connect;
+mod delivered;
 pub mod deliveries;
 mod disconnect;
 pub mod discover;
@@ -21,6 +22,7 @@ pub mod months;
 pub mod offline;
 pub mod operators;
 pub mod orgs;
+mod pin;
 mod places;
 mod poll;
 pub mod query;
@@ -41,6 +43,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use billing::names::{BillConnectId, OrgId};
+use billing::probe::FoundReport;
 use billing::retention::Retention;
 use lake::Lake;
 use tokio::sync::{Notify, Semaphore};
@@ -58,6 +61,16 @@ use crate::store::Store;
 pub struct Settings {
     /// The principal that trust policies name; who the operator's credentials are, if absent.
     pub operator_principal: Option<String>,
+    /// How long nothing must have come into a folder without a manifest before its files are read as whole;
+    /// [`billing::copies::SETTLED_AFTER`], if absent.
+    pub copies_settle_after: Option<Duration>,
+}
+
+impl Settings {
+    fn copies_settle_after(&self) -> time::Duration {
+        let told = self.copies_settle_after.and_then(|told| told.try_into().ok());
+        told.unwrap_or(billing::copies::SETTLED_AFTER)
+    }
 }
 
 /// How often every connection is proven again, if nothing else is asked for: trust that is loosened later must not go unseen.
@@ -102,6 +115,8 @@ pub struct App {
     /// Tells a worker that there may be something to read.
     work: Notify,
     counters: Counters,
+    /// What the reports of a connection with several looked like the last time, so that unchanged ones are not read again.
+    choices: Mutex<HashMap<Key, Arc<[FoundReport]>>>,
     /// Why a connection as a whole could not be read the last time.
     troubles: Mutex<HashMap<Key, String>>,
 }
@@ -126,6 +141,7 @@ impl App {
             owner: owner(),
             work: Notify::new(),
             counters: Counters::default(),
+            choices: Mutex::default(),
             troubles: Mutex::default(),
         }
     }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use billing::choice::choose;
 use billing::connection::Candidate;
+use billing::copies::Quiet;
 use billing::layout::{folders_in, is_data};
 use billing::names::Region;
 use billing::probe::{FoundReport, Level, Peek, Probe, Refusal, RefusalKind};
 
 use crate::account::{AwsAccount, Tried};
-use crate::walk::{Known, Place, WalkError, find};
+use crate::delivered::find;
+use crate::walk::{Known, Place, WalkError};
 
 /// How many folders that a first page of keys shows are listed ahead of the walk.
 const AHEAD: usize = 32;
@@ -41,14 +43,14 @@ impl Bucket {
 /// Looks at the candidate's bucket with a session that is open.
 ///
 /// Answers wait for one another as little as can be: with a slow way to AWS, what counts is how many come one after the other.
-pub(crate) async fn look(aws: &dyn AwsAccount, candidate: &Candidate) -> Bucket {
+pub(crate) async fn look(aws: &dyn AwsAccount, candidate: &Candidate, quiet: Quiet) -> Bucket {
     let region = aws.bucket_region(candidate).await;
     // Where the region is refused, the partition's home region may still answer, so that each permission is judged alone.
     let home: Option<Region> = candidate.partition().home_region().parse().ok();
     let Some(asked) = region.granted().cloned().or(home) else {
         return Bucket { region, ..Bucket::not_asked("the bucket's region is not known") };
     };
-    let place = Place { aws, candidate, region: &asked, known: None };
+    let place = Place { aws, candidate, region: &asked, known: None, quiet };
     let (seen, unpublished) = futures::join!(see(place), aws.unpublished(candidate, &asked));
     let bucket = Bucket { region, unpublished, ..seen };
     match &bucket.listing {
@@ -126,6 +128,8 @@ async fn first_byte(
     let Some(report) = chosen else { return Probe::NotAsked("there is no report to read") };
     match &report.manifest {
         Probe::Granted(_) => {}
+        // A copy without manifests: the first of its files does as well.
+        Probe::NotAsked(_) if !report.deliveries.is_empty() => {}
         Probe::Refused(refusal) => return Probe::Refused(refusal.clone()),
         Probe::NotAsked(why) => return Probe::NotAsked(why),
     }
@@ -138,7 +142,8 @@ async fn first_byte(
     let inside = report
         .parsed()
         .and_then(|manifest| manifest.report_keys.into_iter().find(|key| place.candidate.path.holds(key)));
-    let key = inside.unwrap_or_else(|| report.manifest_key.clone());
+    let copied = report.deliveries.first().map(|(_, head)| head.key.clone());
+    let key = inside.or(copied).unwrap_or_else(|| report.manifest_key.clone());
     match place.aws.read_first_byte(place.candidate, place.region, &key).await {
         // The manifest was readable, so the permission is there; a listed file that is gone shows when it is ingested.
         Probe::Refused(refusal) if gone(&refusal) => Probe::Granted(report.manifest_key.clone()),

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use billing::bucket::ReportName;
 use billing::checks::{Report, refuse_malformed_role};
 use billing::connection::{Access, AccessKind, Candidate, RoleAccess, UserAccess};
 use billing::external_ids::ExternalIds;
@@ -26,8 +27,10 @@ pub struct ConnectRequest {
     pub bucket: Option<String>,
     /// The path in the bucket.
     pub path: Option<String>,
-    /// The first month to read, `YYYY-MM`.
+    /// The first month to read, `YYYY-MM`; empty for all.
     pub effective_from: Option<String>,
+    /// The report to keep to, by its name or folder; empty for the best.
+    pub report: Option<String>,
     /// How we are to get in.
     pub access: AccessRequest,
 }
@@ -79,6 +82,7 @@ pub enum Field {
     SecretAccessKey,
     Partition,
     EffectiveFrom,
+    Report,
 }
 
 /// A field that cannot be what it was given as.
@@ -142,10 +146,11 @@ pub(crate) fn candidate(
     let account = reader.account(request.account.as_deref(), stored);
     let bucket = reader.read(Field::Bucket, request.bucket.as_deref(), stored.map(|stored| stored.bucket.clone()));
     let path = reader.read(Field::Path, request.path.as_deref(), stored.map(|stored| stored.path.clone()));
-    let effective_from = match request.effective_from.as_deref() {
-        Some(text) => reader.parse::<BillingPeriod>(Field::EffectiveFrom, text).map(Some),
-        None => Some(stored.and_then(|stored| stored.effective_from)),
-    };
+    let first = stored.and_then(|stored| stored.effective_from);
+    let effective_from =
+        reader.clearable::<BillingPeriod>(Field::EffectiveFrom, request.effective_from.as_deref(), first);
+    let kept_to = stored.and_then(|stored| stored.report.clone());
+    let report = reader.clearable::<ReportName>(Field::Report, request.report.as_deref(), kept_to);
     let access = match &request.access {
         AccessRequest::Role { arn, session_name, external_id } => {
             let given = [arn, session_name, external_id].map(Option::as_deref);
@@ -156,12 +161,12 @@ pub(crate) fn candidate(
             reader.user(keys, partition.as_deref(), stored.and_then(Candidate::user)).map(Access::User)
         }
     };
-    let (Some(account), Some(bucket), Some(path), Some(effective_from), Some(access), true) =
-        (account, bucket, path, effective_from, access, reader.wrong.is_empty())
+    let (Some(account), Some(bucket), Some(path), Some(access), true) =
+        (account, bucket, path, access, reader.wrong.is_empty())
     else {
         return Err(ConnectError::Invalid(reader.wrong));
     };
-    Ok(Candidate { org: request.org, account, bucket, path, access, effective_from })
+    Ok(Candidate { org: request.org, account, bucket, path, access, effective_from, report })
 }
 
 /// Reads fields and keeps what is wrong with any of them.
@@ -186,6 +191,20 @@ impl Reader {
                 self.refuse(field, "it is missing");
                 None
             }),
+        }
+    }
+
+    /// A field that an empty text takes away, and that is as it was where none is given.
+    fn clearable<T: FromStr<Err: Display>>(
+        &mut self,
+        field: Field,
+        given: Option<&str>,
+        stored: Option<T>,
+    ) -> Option<T> {
+        match given {
+            None => stored,
+            Some("") => None,
+            Some(text) => self.parse(field, text),
         }
     }
 
@@ -286,6 +305,7 @@ mod tests {
             bucket: Some("acme-bills".into()),
             path: Some("/P/".into()),
             effective_from: Some("2026-01".into()),
+            report: Some("hourly".into()),
             access: role("arn:aws:iam::123456789012:role/billing"),
         }
     }
@@ -304,7 +324,15 @@ mod tests {
 
     /// A change that changes nothing.
     fn nothing(access: AccessRequest) -> ConnectRequest {
-        ConnectRequest { account: None, bucket: None, path: None, effective_from: None, access, ..request() }
+        ConnectRequest {
+            account: None,
+            bucket: None,
+            path: None,
+            effective_from: None,
+            report: None,
+            access,
+            ..request()
+        }
     }
 
     fn asked(request: &ConnectRequest, stored: Option<&Candidate>) -> Result<Candidate, ConnectError> {

@@ -1,13 +1,14 @@
 //! The walk through a bucket: from the path down to the folders of months, listing no assembly and no data.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use billing::connection::Candidate;
-use billing::layout::{Folder, MAX_DEPTH, classify, is_data_of_export, level_of, manifest_of, report_name};
+use billing::copies::Quiet;
+use billing::layout::{Folder, MAX_DEPTH, classify, is_data_of_export, level_of, report_of_data};
 use billing::names::Region;
 use billing::period::BillingPeriod;
-use billing::probe::{FoundReport, Level, ObjectHead, Probe, Refusal};
-use futures::future::{BoxFuture, join_all};
+use billing::probe::{Level, ObjectHead, Probe, Refusal};
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::account::AwsAccount;
@@ -15,14 +16,20 @@ use crate::account::AwsAccount;
 /// How many folders a walk lists at the most. A billing path holds a handful; a data lake's root would hold thousands.
 const MAX_LISTINGS: usize = 200;
 
-/// How many of a report's newest months are looked at for a manifest: the newest folder may be there before its manifest.
-const NEWEST_MONTHS: usize = 3;
+/// How many levels are listed, or objects asked for, side by side.
+pub(crate) const ASKED_AT_ONCE: usize = 16;
 
-/// How many levels are listed side by side.
-const LISTINGS_AT_ONCE: usize = 16;
+/// The reports below a path, by the folder of each.
+pub(crate) type Reports = BTreeMap<String, Form>;
 
-/// The reports below a path: for each report's folder, its months and the prefix of each.
-pub(crate) type Reports = BTreeMap<String, Months>;
+/// How a report lies in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// With a folder for each month, in which AWS writes a manifest.
+    Months(Months),
+    /// Data by month below this prefix, and nothing that describes it: a copy.
+    Data(String),
+}
 
 /// The months of a report, with the prefix of each one's manifests.
 pub(crate) type Months = BTreeMap<BillingPeriod, String>;
@@ -51,6 +58,15 @@ impl Known {
             Self::Levels(levels) => levels.get(prefix).cloned(),
         }
     }
+
+    fn below(&self, prefix: &str) -> Option<Vec<ObjectHead>> {
+        match self {
+            Self::Whole(objects) => {
+                Some(objects.iter().filter(|object| object.key.starts_with(prefix)).cloned().collect())
+            }
+            Self::Levels(_) => None,
+        }
+    }
 }
 
 /// Where a walk goes.
@@ -61,6 +77,8 @@ pub(crate) struct Place<'a> {
     pub region: &'a Region,
     /// What need not be listed again; nothing outside of a check.
     pub known: Option<&'a Known>,
+    /// When it is looked at, and how long files without a manifest must have been quiet.
+    pub quiet: Quiet,
 }
 
 impl Place<'_> {
@@ -69,24 +87,43 @@ impl Place<'_> {
         if let Some(level) = self.known.and_then(|known| known.level(prefix)) {
             return Ok(level);
         }
-        match self.aws.list(self.candidate, self.region, prefix).await {
-            Probe::Granted(level) => Ok(level),
-            Probe::Refused(refusal) => Err(refusal),
-            Probe::NotAsked(_) => Ok(Level::default()),
-        }
+        answered(self.aws.list(self.candidate, self.region, prefix).await)
     }
 
     /// Lists several levels side by side; the answers come in the order of the prefixes.
     pub(crate) async fn list_all(&self, prefixes: &[String]) -> Result<Vec<Level>, Box<Refusal>> {
         // Boxed one by one: the compiler cannot see that the stream of the bare futures may cross threads.
         let listings: Vec<BoxFuture<'_, _>> = prefixes.iter().map(|prefix| self.list(prefix).boxed()).collect();
-        stream::iter(listings).buffered(LISTINGS_AT_ONCE).try_collect().await
+        stream::iter(listings).buffered(ASKED_AT_ONCE).try_collect().await
+    }
+
+    /// Lists everything below a prefix, however deep it lies.
+    pub(crate) async fn list_below(&self, prefix: &str) -> Result<Vec<ObjectHead>, Box<Refusal>> {
+        if let Some(objects) = self.known.and_then(|known| known.below(prefix)) {
+            return Ok(objects);
+        }
+        answered(self.aws.list_below(self.candidate, self.region, prefix).await)
+    }
+
+    /// Asks for the heads of several objects side by side; the answers come in the order of the keys.
+    pub(crate) async fn heads(&self, keys: &[&str]) -> Vec<Probe<ObjectHead>> {
+        let asked: Vec<BoxFuture<'_, _>> =
+            keys.iter().map(|key| self.aws.head(self.candidate, self.region, key).boxed()).collect();
+        stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await
+    }
+}
+
+fn answered<T: Default>(probe: Probe<T>) -> Result<T, Box<Refusal>> {
+    match probe {
+        Probe::Granted(answer) => Ok(answer),
+        Probe::Refused(refusal) => Err(refusal),
+        Probe::NotAsked(_) => Ok(T::default()),
     }
 }
 
 /// Finds the reports below the candidate's path; `top` is the listing at the path itself.
 pub(crate) async fn walk(place: Place<'_>, top: Level) -> Result<Reports, WalkError> {
-    let mut reports = Reports::new();
+    let (mut months, mut data) = (BTreeMap::<String, Months>::new(), BTreeSet::new());
     let mut listings = 0;
     // Only folders are kept: a level's objects may be many, and no report is found by them.
     let mut levels = vec![top.folders];
@@ -96,7 +133,10 @@ pub(crate) async fn walk(place: Place<'_>, top: Level) -> Result<Reports, WalkEr
             for prefix in folders {
                 match classify(prefix) {
                     Folder::Month { report, period } => {
-                        reports.entry(report).or_default().insert(period, prefix.clone());
+                        months.entry(report).or_default().insert(period, prefix.clone());
+                    }
+                    Folder::Partition { root } => {
+                        data.insert(root);
                     }
                     Folder::Other if depth < MAX_DEPTH && !is_data_of_export(prefix, folders) => {
                         deeper.push(prefix.clone());
@@ -111,42 +151,29 @@ pub(crate) async fn walk(place: Place<'_>, top: Level) -> Result<Reports, WalkEr
         }
         levels = place.list_all(&deeper).await?.into_iter().map(|level| level.folders).collect();
     }
+    data.retain(|root| !months.keys().any(|report| describes(report, root)));
+    let mut reports: Reports =
+        data.into_iter().map(|root| (report_of_data(&root).to_owned(), Form::Data(root))).collect();
+    reports.extend(months.into_iter().map(|(report, months)| (report, Form::Months(months))));
     Ok(reports)
 }
 
-/// Finds the reports below the candidate's path, and reads the newest manifest of each.
-pub(crate) async fn find(place: Place<'_>, top: Level) -> Result<Vec<FoundReport>, WalkError> {
-    Ok(look_at(place, &walk(place, top).await?).await)
+/// Whether the report's manifests are about the data below `root`: of an export `<report>/data/`, of a legacy report in Parquet
+/// `<report>/<name>/`.
+fn describes(report: &str, root: &str) -> bool {
+    let below =
+        if report.is_empty() { Some(root) } else { root.strip_prefix(report).and_then(|rest| rest.strip_prefix('/')) };
+    below.and_then(|below| below.strip_suffix('/')).is_some_and(|folder| !folder.contains('/'))
 }
 
-/// Reads the newest manifest of each report.
-pub(crate) async fn look_at(place: Place<'_>, reports: &Reports) -> Vec<FoundReport> {
-    join_all(reports.iter().map(|(folder, months)| found(place, folder, months))).await
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A report by its newest months, and its newest manifest as read.
-async fn found(place: Place<'_>, folder: &str, months: &Months) -> FoundReport {
-    let newest = || months.iter().rev().take(NEWEST_MONTHS);
-    let prefixes: Vec<String> = newest().map(|(_, prefix)| prefix.clone()).collect();
-    let (deliveries, manifest) = match place.list_all(&prefixes).await {
-        Err(refusal) => (Vec::new(), Probe::Refused(refusal)),
-        Ok(levels) => {
-            let of_month =
-                |(level, period): (&Level, &BillingPeriod)| Some((*period, manifest_of(folder, level)?.clone()));
-            let periods = newest().map(|(period, _)| period);
-            let deliveries: Vec<_> = levels.iter().zip(periods).filter_map(of_month).collect();
-            let manifest = read_newest(place, &deliveries).await;
-            (deliveries, manifest)
-        }
-    };
-    let manifest_key = deliveries.first().map(|(_, head)| head.key.clone()).unwrap_or_default();
-    let (name, months) = (report_name(folder).to_owned(), months.keys().copied().collect());
-    FoundReport { name, folder: folder.to_owned(), manifest_key, months, deliveries, manifest }
-}
-
-async fn read_newest(place: Place<'_>, deliveries: &[(BillingPeriod, ObjectHead)]) -> Probe<Vec<u8>> {
-    let Some((_, head)) = deliveries.first() else {
-        return Probe::NotAsked("no month of the report has a manifest yet");
-    };
-    place.aws.read_small(place.candidate, place.region, &head.key).await.map(|text| text.body)
+    #[test]
+    fn data_beside_manifests_is_described_by_them() {
+        assert!(describes("P/R", "P/R/data/") && describes("P/R", "P/R/R/") && describes("", "data/"));
+        assert!(!describes("P/R", "P/Q/data/") && !describes("P/R", "P/R2/") && !describes("P", "P/R/data/"));
+        assert!(!describes("", "P/data/") && !describes("P/R", "P/R/"));
+    }
 }

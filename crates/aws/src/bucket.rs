@@ -1,4 +1,4 @@
-//! Looking at a bucket: its region, and one level of its keys.
+//! Looking at a bucket: its region, one level of its keys, or all keys below a prefix.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -13,7 +13,7 @@ use crate::client::AwsClient;
 use crate::operation::Operation;
 use crate::refusal::{Question, Signer, concerns_credentials};
 
-/// How many pages of 1,000 keys a level may have. Reports have a few dozen keys a level; more is another sort of bucket.
+/// How many pages of 1,000 keys a listing may have. Reports have a few dozen keys a level; more is another sort of bucket.
 const MAX_PAGES: usize = 100;
 
 impl AwsClient {
@@ -51,13 +51,30 @@ impl AwsClient {
         self.try_list(candidate, region, prefix).await.map_err(|refusal| *refusal).into()
     }
 
+    /// All objects below `prefix`, however deep they lie, by key.
+    pub async fn list_below(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Vec<ObjectHead>> {
+        let level = self.try_pages(candidate, region, (prefix, None)).await;
+        level.map(|level| level.objects).map_err(|refusal| *refusal).into()
+    }
+
     async fn try_list(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Result<Level, Box<Refusal>> {
+        self.try_pages(candidate, region, (prefix, Some("/"))).await
+    }
+
+    /// All pages of a listing; with a delimiter, of one level.
+    async fn try_pages(
+        &self,
+        candidate: &Candidate,
+        region: &Region,
+        (prefix, delimiter): (&str, Option<&str>),
+    ) -> Result<Level, Box<Refusal>> {
         let question = about_bucket(candidate, Operation::ListObjects);
         let client = self.s3(candidate, region).await?;
         let mut level = Level::default();
         let mut more = None;
         for _ in 0..MAX_PAGES {
-            let request = client.list_objects_v2().bucket(candidate.bucket.as_ref()).prefix(prefix).delimiter("/");
+            let request = client.list_objects_v2().bucket(candidate.bucket.as_ref()).prefix(prefix);
+            let request = request.set_delimiter(delimiter.map(str::to_owned));
             let request = request.set_continuation_token(more).expected_bucket_owner(candidate.account.as_ref());
             let page = match request.send().await {
                 Ok(page) => page,

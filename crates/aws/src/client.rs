@@ -212,6 +212,7 @@ mod tests {
                 external_id: org.external_id(),
             }),
             effective_from: None,
+            report: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reading small objects: a manifest whole, or the first byte of a file.
+//! Reading small objects: a manifest whole, its head alone, or the first byte of a file.
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use billing::connection::Candidate;
@@ -12,6 +12,9 @@ use crate::refusal::{Question, Signer, chain};
 
 /// The largest object that is read into memory: 8 MiB. Manifests have some hundred kilobytes.
 const SMALL: usize = 8 * 1024 * 1024;
+
+/// What is said of an answer that lacks what every object has.
+const INCOMPLETE: &str = "the answer has no ETag, size or time";
 
 impl AwsClient {
     /// A whole object of at most 8 MiB.
@@ -33,8 +36,7 @@ impl AwsClient {
             Err(error) => return Err(self.refused(candidate, &question, &error).await),
         };
         let Some(mut head) = head_of(key, &answer) else {
-            let message = "the answer has no ETag, size or time";
-            return Err(Box::new(question.failed(RefusalKind::Invalid, "IncompleteAnswer", message)));
+            return Err(Box::new(question.failed(RefusalKind::Invalid, "IncompleteAnswer", INCOMPLETE)));
         };
         let mut stream = answer.body;
         let mut body = Vec::new();
@@ -49,6 +51,30 @@ impl AwsClient {
         }
         head.size = body.len() as u64;
         Ok(ObjectText { head, body })
+    }
+
+    /// An object's head: how it is now, without its bytes.
+    pub async fn head(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectHead> {
+        self.try_head(candidate, region, key).await.map_err(|refusal| *refusal).into()
+    }
+
+    async fn try_head(&self, candidate: &Candidate, region: &Region, key: &str) -> Result<ObjectHead, Box<Refusal>> {
+        let question = Question { operation: Operation::HeadObject, ..about_object(candidate, key) };
+        let client = self.s3(candidate, region).await?;
+        let request = client.head_object().bucket(candidate.bucket.as_ref()).key(key);
+        let answer = match request.expected_bucket_owner(candidate.account.as_ref()).send().await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.refused(candidate, &question, &error).await),
+        };
+        let head = || {
+            Some(ObjectHead {
+                key: key.to_owned(),
+                etag: answer.e_tag()?.to_owned(),
+                size: u64::try_from(answer.content_length()?).ok()?,
+                modified: time_of(answer.last_modified()?)?,
+            })
+        };
+        head().ok_or_else(|| Box::new(question.failed(RefusalKind::Invalid, "IncompleteAnswer", INCOMPLETE)))
     }
 
     /// Whether the object can be read, by its first byte. An empty object counts as read.

@@ -10,6 +10,7 @@ pub(crate) enum Operation {
     GetBucketLocation,
     ListObjects,
     GetObject,
+    HeadObject,
     DescribeOrganization,
     ListAccounts,
     GetReservationUtilization,
@@ -25,7 +26,8 @@ impl Operation {
             Self::AssumeRole => "sts:AssumeRole",
             Self::GetBucketLocation => "s3:GetBucketLocation",
             Self::ListObjects => "s3:ListBucket",
-            Self::GetObject => "s3:GetObject",
+            // There is no action of its own for heads.
+            Self::GetObject | Self::HeadObject => "s3:GetObject",
             Self::DescribeOrganization => "organizations:DescribeOrganization",
             Self::ListAccounts => "organizations:ListAccounts",
             Self::GetReservationUtilization => "ce:GetReservationUtilization",
@@ -46,12 +48,13 @@ mod tests {
     use super::*;
 
     /// The SDK's name of each operation, as it stands in the sources: `client.<name>()`.
-    const CALLS: [(&str, Operation); 13] = [
+    const CALLS: [(&str, Operation); 14] = [
         ("get_caller_identity", Operation::GetCallerIdentity),
         ("assume_role", Operation::AssumeRole),
         ("get_bucket_location", Operation::GetBucketLocation),
         ("list_objects_v2", Operation::ListObjects),
         ("get_object", Operation::GetObject),
+        ("head_object", Operation::HeadObject),
         ("describe_organization", Operation::DescribeOrganization),
         ("list_accounts", Operation::ListAccounts),
         ("get_reservation_utilization", Operation::GetReservationUtilization),

@@ -106,7 +106,8 @@ fn kind_of(answer: &Answer<'_>, signer: Signer) -> RefusalKind {
             RefusalKind::DeniedByKms
         }
         "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" => RefusalKind::Denied,
-        "NoSuchBucket" | "NoSuchKey" => RefusalKind::NotFound,
+        // An answer without a body names no more than this.
+        "NoSuchBucket" | "NoSuchKey" | "NotFound" => RefusalKind::NotFound,
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"

@@ -216,6 +216,7 @@ mod tests {
                 external_id: org.parse::<OrgId>().unwrap().external_id(),
             }),
             effective_from: None,
+            report: None,
         }
     }
 

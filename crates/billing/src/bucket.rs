@@ -1,4 +1,4 @@
-//! Where a bill lies: the bucket's name and the path within it, in one normal form.
+//! Where a bill lies: the bucket's name, the path within it and the report's name, each in one normal form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,6 +77,31 @@ impl FromStr for BucketPath {
     }
 }
 
+/// A report as a customer names it: by its name, or by its folder where several have the same name. No slash at either end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReportName(String);
+text_name!(ReportName);
+
+impl ReportName {
+    /// Whether it names the report of this folder (without a slash at the end).
+    pub fn names(&self, folder: &str) -> bool {
+        folder == self.0 || folder.rsplit('/').next() == Some(&self.0)
+    }
+}
+
+impl FromStr for ReportName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let normal = text.trim_matches('/');
+        if normal.is_empty() || normal.len() > 512 || normal.chars().any(char::is_control) {
+            let rule = "it has 1 to 512 bytes and no control characters, like `hourly-cost` or `bills/hourly-cost`";
+            return Err(NameError::new("the name of a report", text, rule));
+        }
+        Ok(Self(normal.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +134,16 @@ mod tests {
         assert!(path.holds("bills/a/x.gz"));
         for outside in ["bills/ab/x.gz", "bills/a", "other/x.gz", "bills/a/../b/x.gz"] {
             assert!(!path.holds(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_named_by_its_name_or_its_folder() {
+        let name = |text: &str| text.parse::<ReportName>().unwrap();
+        assert!(name("R").names("P/R") && name("R").names("R") && name("/P/R/").names("P/R"));
+        assert!(!name("R").names("P/R2") && !name("R").names("R/data") && !name("Q/R").names("P/R"));
+        for wrong in ["", "/", "a\nb", &"x".repeat(513)] {
+            assert!(wrong.parse::<ReportName>().is_err(), "{wrong:?}");
         }
     }
 

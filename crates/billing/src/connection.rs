@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::bucket::{BucketName, BucketPath};
+use crate::bucket::{BucketName, BucketPath, ReportName};
 use crate::keys::{AccessKeyId, SecretAccessKey};
 use crate::names::{AccountId, BillConnectId, ExternalId, OrgId, Region, SessionName};
 use crate::period::BillingPeriod;
@@ -28,6 +28,8 @@ pub struct Candidate {
     pub access: Access,
     /// The first month to read; everything in the bucket if absent.
     pub effective_from: Option<BillingPeriod>,
+    /// The report to keep to, of several below the path; the best if absent.
+    pub report: Option<ReportName>,
 }
 
 impl Candidate {
@@ -63,9 +65,10 @@ impl Candidate {
     /// What tells this very configuration from every other, keys included, without giving any of it away.
     pub fn fingerprint(&self) -> Fingerprint {
         let effective_from = self.effective_from.map(|period| period.to_string()).unwrap_or_default();
+        let report = self.report.as_ref().map(ReportName::as_ref).unwrap_or_default();
         let org = self.org.to_string();
-        let mut fields =
-            vec![org.as_str(), self.account.as_ref(), self.bucket.as_ref(), self.path.as_ref(), &effective_from];
+        let (account, bucket, path) = (self.account.as_ref(), self.bucket.as_ref(), self.path.as_ref());
+        let mut fields = vec![org.as_str(), account, bucket, path, &effective_from, report];
         match &self.access {
             Access::Role(role) => {
                 fields.extend(["role", role.arn.as_ref(), role.session_name.as_ref(), role.external_id.as_ref()]);
@@ -226,7 +229,7 @@ mod tests {
             external_id: org.external_id(),
         });
         let (account, bucket) = ("123456789012".parse().unwrap(), "acme-bills".parse().unwrap());
-        Candidate { org, account, bucket, path: "cur".parse().unwrap(), access, effective_from: None }
+        Candidate { org, account, bucket, path: "cur".parse().unwrap(), access, effective_from: None, report: None }
     }
 
     fn user(secret: &str) -> Candidate {
@@ -250,6 +253,7 @@ mod tests {
             Candidate { bucket: "acme-bill".parse().unwrap(), ..role() },
             Candidate { path: "scur".parse().unwrap(), ..role() },
             Candidate { effective_from: Some("2026-01".parse().unwrap()), ..role() },
+            Candidate { report: Some("hourly".parse().unwrap()), ..role() },
             with(RoleAccess {
                 arn: "arn:aws:iam::123456789012:role/b".parse().unwrap(),
                 session_name: name,

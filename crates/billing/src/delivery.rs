@@ -10,6 +10,9 @@ use time::OffsetDateTime;
 use crate::names::{AccountId, BillConnectId, NameError};
 use crate::period::BillingPeriod;
 
+/// Stands for the manifest's `ETag` where there is no manifest.
+pub const LISTED: &str = "listed";
+
 /// Which delivery of a month this is: changes whenever AWS delivers anew, stays while it does not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -19,11 +22,12 @@ impl DeliveryId {
     /// The id of the delivery that a manifest (its whole text) describes.
     ///
     /// AWS reuses assembly ids when it overwrites a report, so the manifest's bytes and the parts' `ETag`s count, not its name.
+    /// Without a manifest, `manifest_etag` is [`LISTED`] and the listing alone counts.
     pub fn of(manifest_etag: &str, parts: &[PartHead]) -> Self {
         let mut hash = Sha256::new();
         hash.update(manifest_etag);
         for part in parts {
-            for field in [part.key.as_str(), part.etag.as_str()] {
+            for field in [part.key.as_str(), part.etag.as_str(), &part.size.to_string()] {
                 hash.update([0]);
                 hash.update(field);
             }
@@ -83,16 +87,22 @@ pub struct DeliveryHead {
     pub delivery_id: DeliveryId,
     /// The report's name.
     pub report_name: String,
-    /// The key of the manifest that describes it.
+    /// The key of the manifest that describes it. Of a month without a manifest, as a copied bucket may have it: the folder,
+    /// ending in `/`, whose listing stands for one.
     pub manifest_key: String,
     /// The data files, in the manifest's order.
     pub parts: Vec<PartHead>,
-    /// When AWS made it: the manifest's last modification.
+    /// When AWS made it: the manifest's last modification, or what the listing tells of it.
     #[serde(with = "time::serde::rfc3339")]
     pub made_at: OffsetDateTime,
 }
 
 impl DeliveryHead {
+    /// Whether a manifest says what it is. Where none does, the rows alone say whose bill they are.
+    pub fn has_manifest(&self) -> bool {
+        !self.manifest_key.ends_with('/')
+    }
+
     /// The size of all parts together, packed, in bytes.
     pub fn size(&self) -> u64 {
         self.parts.iter().map(|part| part.size).sum()

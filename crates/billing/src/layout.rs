@@ -19,7 +19,12 @@ pub enum Folder {
         /// The month.
         period: BillingPeriod,
     },
-    /// Data, not manifests: `year=2026/`, `data/BILLING_PERIOD=2026-09/` and the like. Not looked into.
+    /// Data by month, not manifests: `R/year=2026/`, `data/BILLING_PERIOD=2026-09/`.
+    Partition {
+        /// The folder of all months, ending in `/`; empty for the bucket itself.
+        root: String,
+    },
+    /// What no bill lies in. Not looked into.
     Data,
     /// Anything else: there may be a report below.
     Other,
@@ -32,13 +37,64 @@ pub fn classify(prefix: &str) -> Folder {
     if let Some(period) = month_folder(name) {
         return Folder::Month { report: parent.to_owned(), period };
     }
-    if let Some(period) = name.strip_prefix("BILLING_PERIOD=").and_then(|month| month.parse().ok())
-        && let Some(report) = parent.strip_suffix("metadata")
-    {
-        return Folder::Month { report: report.trim_end_matches('/').to_owned(), period };
+    let exported: Option<BillingPeriod> = name.strip_prefix("BILLING_PERIOD=").and_then(|month| month.parse().ok());
+    match (exported, last_segment(parent)) {
+        (Some(period), "metadata") => {
+            let report = parent.strip_suffix("metadata").unwrap_or(parent).trim_end_matches('/').to_owned();
+            return Folder::Month { report, period };
+        }
+        (Some(_), _) => return Folder::Partition { root: slashed(parent) },
+        (None, _) if year(name).is_some() => return Folder::Partition { root: slashed(parent) },
+        (None, _) => {}
     }
     let skipped = ["cost_and_usage_data_status", "CostUsageReport-QuickSight"];
     if name.contains('=') || skipped.contains(&name) { Folder::Data } else { Folder::Other }
+}
+
+/// The month that an object below the folder of all months is data of, and that month's folder, ending in `/`.
+pub fn month_of_data<'a>(root: &str, key: &'a str) -> Option<(BillingPeriod, &'a str)> {
+    let rest = key.strip_prefix(root)?;
+    let (first, below) = rest.split_once('/')?;
+    if let Some(month) = first.strip_prefix("BILLING_PERIOD=") {
+        return Some((month.parse().ok()?, &key[..=root.len() + first.len()]));
+    }
+    let (second, _) = below.split_once('/')?;
+    // The month is not padded.
+    let month = second.strip_prefix("month=").filter(|month| month.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let period = BillingPeriod::new(year(first)?, month.parse().ok()?)?;
+    Some((period, &key[..=root.len() + first.len() + 1 + second.len()]))
+}
+
+/// The report's folder, without a slash at the end, of which `root` has the data of all months.
+pub fn report_of_data(root: &str) -> &str {
+    let root = root.trim_end_matches('/');
+    if root == "data" { "" } else { root.strip_suffix("/data").unwrap_or(root) }
+}
+
+/// The report's folder, without a slash at the end, that a month's folder (of manifests or of data) belongs to.
+pub fn report_of_month(folder: &str) -> Option<String> {
+    match classify(folder) {
+        Folder::Month { report, .. } => Some(report),
+        Folder::Partition { root } => Some(report_of_data(&root).to_owned()),
+        // `R/year=2026/month=9/`: the year's folder is the partition.
+        Folder::Data | Folder::Other => match classify(&folder[..=folder.trim_end_matches('/').rfind('/')?]) {
+            Folder::Partition { root } => Some(report_of_data(&root).to_owned()),
+            _ => None,
+        },
+    }
+}
+
+fn year(name: &str) -> Option<i32> {
+    let year = name.strip_prefix("year=")?;
+    year.bytes().all(|byte| byte.is_ascii_digit()).then(|| year.parse().ok())?
+}
+
+fn last_segment(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
+}
+
+fn slashed(folder: &str) -> String {
+    if folder.is_empty() { String::new() } else { format!("{folder}/") }
 }
 
 /// The month that a legacy folder name such as `20260901-20261001` stands for.
@@ -55,7 +111,7 @@ fn month_folder(name: &str) -> Option<BillingPeriod> {
 
 /// The report's name: the last segment of its folder, or of the path where the report lies at the bucket's root.
 pub fn report_name(folder: &str) -> &str {
-    folder.rsplit('/').next().unwrap_or(folder)
+    last_segment(folder)
 }
 
 /// The newest manifest of a month, among the objects of its folder.
@@ -140,9 +196,13 @@ mod tests {
         assert_eq!(classify("R/20260901-20261001/"), month("R"));
         assert_eq!(classify("P/R/metadata/BILLING_PERIOD=2026-09/"), month("P/R"));
         assert_eq!(classify("metadata/BILLING_PERIOD=2026-09/"), month(""));
-        assert_eq!(classify("P/R/data/BILLING_PERIOD=2026-09/"), Folder::Data);
+        let data = |root: &str| Folder::Partition { root: root.into() };
+        assert_eq!(classify("P/R/data/BILLING_PERIOD=2026-09/"), data("P/R/data/"));
+        assert_eq!(classify("BILLING_PERIOD=2026-09/"), data(""));
+        assert_eq!(classify("P/R/R/year=2026/"), data("P/R/R/"));
         assert_eq!(classify("P/R/metadata/BILLING_PERIOD=2026-13/"), Folder::Data);
-        assert_eq!(classify("P/R/R/year=2026/"), Folder::Data);
+        assert_eq!(classify("P/R/my-metadata/BILLING_PERIOD=2026-09/"), data("P/R/my-metadata/"));
+        assert_eq!(classify("P/R/year=this/"), Folder::Data);
         assert_eq!(classify("P/R/cost_and_usage_data_status/"), Folder::Data);
         for other in ["P/R/", "P/20260902-20261001/", "P/2026-09/", "P/20261301-20270101/"] {
             assert_eq!(classify(other), Folder::Other, "{other}");
@@ -157,6 +217,33 @@ mod tests {
         for wrong in ["20261301-20270101", "20261215-20270101", "2026-12", "２０261201-20270101"] {
             assert_eq!(month(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn data_tells_its_month_by_its_folder() {
+        let september = BillingPeriod::new(2026, 9).unwrap();
+        for (root, folder) in
+            [("P/R/data/", "BILLING_PERIOD=2026-09/"), ("P/R/R/", "year=2026/month=9/"), ("", "year=2026/month=09/")]
+        {
+            for below in ["R-00001.csv.gz", "execution/R-00001.csv.gz"] {
+                let key = format!("{root}{folder}{below}");
+                assert_eq!(month_of_data(root, &key), Some((september, &*format!("{root}{folder}"))), "{key}");
+            }
+        }
+        for no_data in
+            ["P/R/data/BILLING_PERIOD=2026-9/x", "P/R/data/x", "P/R/data/year=2026/x", "Q/year=2026/month=9/x"]
+        {
+            assert_eq!(month_of_data("P/R/data/", no_data), None, "{no_data}");
+        }
+        let report = |folder: &str| report_of_month(folder);
+        for folder in
+            ["P/R/data/BILLING_PERIOD=2026-09/", "P/R/metadata/BILLING_PERIOD=2026-09/", "P/R/20260901-20261001/"]
+        {
+            assert_eq!(report(folder).as_deref(), Some("P/R"), "{folder}");
+        }
+        assert_eq!(report("P/R/R/year=2026/month=9/").as_deref(), Some("P/R/R"));
+        assert_eq!((report("P/R/"), report("R/")), (None, None));
+        assert_eq!(["P/R/data/", "data/", "P/R/R/", "copy/"].map(report_of_data), ["P/R", "", "P/R/R", "copy"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod checks;
 pub mod choice;
 pub mod comparison;
 pub mod connection;
+pub mod copies;
 pub mod cost_names;
 pub mod cost_query;
 pub mod decide;

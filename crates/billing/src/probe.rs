@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::copies::{Listing, ListingError};
 use crate::excess::UnpublishedRead;
 use crate::names::Region;
 
@@ -237,4 +238,6 @@ pub struct FoundReport {
     pub deliveries: Vec<(crate::period::BillingPeriod, ObjectHead)>,
     /// The newest manifest as read: its text, or why it could not be read.
     pub manifest: Probe<Vec<u8>>,
+    /// The newest month as its files show it, where no month has a manifest: a copied bucket.
+    pub copied: Option<(crate::period::BillingPeriod, Result<Listing, ListingError>)>,
 }

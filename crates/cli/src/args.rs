@@ -62,6 +62,10 @@ pub struct Global {
         long_help = limit_help()
     )]
     pub limits: Vec<lake::Setting>,
+    /// How long nothing must have come into a copied bucket's folder that has no manifest before its files are read as whole: a
+    /// number with `s`, `m` or `h`, longer than the copying ever rests between two files of one delivery.
+    #[arg(long, global = true, env = "BILLCONNECT_COPIES_SETTLE_AFTER", default_value = "1h", value_parser = duration)]
+    pub copies_settle_after: Duration,
     /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out. What
     /// AWS's SDK says below `info` is never logged, for it tells access key ids.
     #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]

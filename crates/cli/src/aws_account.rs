@@ -6,7 +6,7 @@ use aws::{AwsClient, AwsSettings};
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::names::Region;
-use billing::probe::{Accounts, Caller, Level, ObjectText, Organization, Peek, Probe, Refusal};
+use billing::probe::{Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal};
 use time::Date;
 use tokio::sync::OnceCell;
 
@@ -51,6 +51,14 @@ impl AwsAccount for Aws {
 
     async fn peek(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Peek> {
         self.client().await.peek(candidate, region, prefix).await
+    }
+
+    async fn list_below(&self, candidate: &Candidate, region: &Region, prefix: &str) -> Probe<Vec<ObjectHead>> {
+        self.client().await.list_below(candidate, region, prefix).await
+    }
+
+    async fn head(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectHead> {
+        self.client().await.head(candidate, region, key).await
     }
 
     async fn read_small(&self, candidate: &Candidate, region: &Region, key: &str) -> Probe<ObjectText> {

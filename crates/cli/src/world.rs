@@ -34,7 +34,11 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
         ..AwsSettings::default()
     };
     let aws = Arc::new(Aws::new(settings));
-    Ok(App::new(store, lake, aws, Settings { operator_principal: global.operator_principal.clone() }))
+    let settings = Settings {
+        operator_principal: global.operator_principal.clone(),
+        copies_settle_after: Some(global.copies_settle_after),
+    };
+    Ok(App::new(store, lake, aws, settings))
 }
 
 /// Whoever runs the command, for the audit log: by the name that the system's environment has for them.

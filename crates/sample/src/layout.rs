@@ -17,6 +17,8 @@ pub(crate) struct Delivery<'a> {
     spec: &'a Spec,
     month: Month,
     assembly: String,
+    /// The day of the month that it was made on.
+    day: u64,
 }
 
 #[derive(Serialize)]
@@ -72,7 +74,7 @@ impl<'a> Delivery<'a> {
         let label = u64::from(month.year) * 1000 + u64::from(month.month) * 10 + number;
         let hex = Rng::new(spec.seed, label).hex(32);
         let assembly = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        Self { spec, month, assembly }
+        Self { spec, month, assembly, day: 26 + number }
     }
 
     pub(crate) fn part_key(&self, number: u32) -> String {
@@ -117,7 +119,7 @@ impl<'a> Delivery<'a> {
     fn own_folder(&self) -> String {
         match self.spec.format.family() {
             Family::Legacy => self.assembly.clone(),
-            _ => format!("{}-28T01:02:03.456Z-{}", self.month, self.assembly),
+            _ => format!("{}-{}T01:02:03.456Z-{}", self.month, self.day, self.assembly),
         }
     }
 

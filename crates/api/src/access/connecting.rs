@@ -14,6 +14,7 @@ pub(crate) struct ConnectBody {
     pub(crate) bucket: Option<String>,
     pub(crate) path: Option<String>,
     pub(crate) effective_from: Option<String>,
+    pub(crate) report: Option<String>,
     pub(crate) access: AccessRequest,
 }
 
@@ -36,7 +37,7 @@ impl Admin {
 
     /// What the body asks for, in the name of the token's org.
     pub(super) fn request(&self, body: ConnectBody) -> ConnectRequest {
-        let ConnectBody { account, bucket, path, effective_from, access } = body;
-        ConnectRequest { org: self.0.org, account, bucket, path, effective_from, access }
+        let ConnectBody { account, bucket, path, effective_from, report, access } = body;
+        ConnectRequest { org: self.0.org, account, bucket, path, effective_from, report, access }
     }
 }

@@ -34,7 +34,11 @@ fn walk(value: &Value, look: &mut impl FnMut(&Value)) {
 
 #[test]
 fn nothing_is_ever_null() {
-    walk(&document(), &mut |value| {
+    let mut document = document();
+    // But in what changes something, where `null` takes it away.
+    let schemas = document["components"]["schemas"].as_object_mut().unwrap();
+    schemas.retain(|name, _| !name.ends_with("Change"));
+    walk(&document, &mut |value| {
         let null =
             value["type"] == "null" || value["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
         assert!(!null, "an optional field is left out, never null; say `#[schema(nullable = false)]`: {value}");

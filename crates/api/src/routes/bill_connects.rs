@@ -21,6 +21,7 @@ const NAMES: Names = Names {
     bucket: "aws_bucket_name",
     path: "aws_bucket_path",
     effective_from: None,
+    report: "aws_report_name",
     role_arn: "aws_sts_role_arn",
     session_name: "aws_sts_role_session_name",
     external_id: None,
@@ -99,7 +100,8 @@ pub(super) const CONNECT_USER: &str = "As by a role, but for those who can't mak
 /// What changing does, in both generations.
 pub(super) const CHANGE: &str = "What is left out stays as it is. The whole of the new configuration is proven before it takes \
     the old one's place; where it fails, the old one stays. The account can't be changed. What was read stays, and where the old \
-    and the new place have both delivered a month, the newer delivery counts. 409 where somebody else changed it meanwhile. \
+    and the new place have both delivered a month, the newer delivery counts. Another report replaces the months that it covers. Months \
+    before a first month that is moved later stay, and are looked at no more. 409 where somebody else changed it meanwhile. \
     A role is changed under `iam_role` (`iam-role`), an IAM user under `iam_user` (`iam-user`): the other is a 404.";
 
 /// What deleting does, in both generations.
@@ -130,6 +132,10 @@ pub(crate) struct View {
     /// Found by asking AWS.
     #[schema(example = "eu-west-1")]
     aws_bucket_region: String,
+    /// The report that it keeps to, where one was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "hourly-cost")]
+    aws_report_name: Option<String>,
     /// Of a connection by a role only, as is the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "arn:aws:iam::123456789012:role/billing")]
@@ -170,6 +176,7 @@ impl From<Connection> for View {
             aws_bucket_name: asked.bucket.into(),
             aws_bucket_path: asked.path.into(),
             aws_bucket_region: connect.region.into(),
+            aws_report_name: asked.report.map(String::from),
             state: standing.state.name(),
             state_reason: standing.reason(),
             state_since: standing.since.map(stamp),

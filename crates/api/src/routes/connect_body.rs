@@ -9,7 +9,7 @@ use std::str::FromStr;
 use app::keep::Connection;
 use app::request::{AccessRequest, ConnectError, Field};
 use axum::http::StatusCode;
-use billing::bucket::{BucketName, BucketPath};
+use billing::bucket::{BucketName, BucketPath, ReportName};
 use billing::checks::Report;
 use billing::connection::AccessKind;
 use billing::keys::{AccessKeyId, SecretAccessKey};
@@ -30,6 +30,7 @@ pub(crate) struct Names {
     pub(crate) bucket: &'static str,
     pub(crate) path: &'static str,
     pub(crate) effective_from: Option<&'static str>,
+    pub(crate) report: &'static str,
     pub(crate) role_arn: &'static str,
     pub(crate) session_name: &'static str,
     pub(crate) external_id: Option<&'static str>,
@@ -77,6 +78,7 @@ impl Names {
             Field::SecretAccessKey => self.secret_access_key,
             Field::Partition => self.partition.unwrap_or("partition"),
             Field::EffectiveFrom => self.effective_from.unwrap_or("effective from"),
+            Field::Report => self.report,
         }
     }
 
@@ -103,11 +105,15 @@ impl Names {
             AccessKind::Role => self.role_fields(),
             AccessKind::User => self.user_fields(),
         });
-        fields.extend(
-            self.effective_from.map(|name| {
-                (Field::EffectiveFrom, FieldDoc::text(name, "`YYYY-MM`: the first month to read").optional())
-            }),
-        );
+        let clearable = |name, about| match kind.purpose {
+            Purpose::Make => FieldDoc::text(name, about).optional(),
+            Purpose::Change => FieldDoc::clearable(name, about),
+        };
+        let first = "`YYYY-MM`: the first month to read; in a change, `\"\"` and `null` take it away";
+        fields.extend(self.effective_from.map(|name| (Field::EffectiveFrom, clearable(name, first))));
+        let report = "the report to keep to, of several below the path, by its name or folder; by default the best. In a change, `\"\"` and `null` \
+            take it away";
+        fields.push((Field::Report, clearable(self.report, report)));
         match kind.purpose {
             Purpose::Make => fields,
             Purpose::Change => fields.into_iter().map(|(field, doc)| (field, doc.optional())).collect(),
@@ -170,7 +176,11 @@ impl Names {
         let mut fields = Fields::of(body, &doc);
         let mut given = Vec::new();
         for (field, doc) in &documented {
-            let text = if doc.needed { fields.text(doc.name) } else { fields.maybe_text(doc.name) };
+            let text = match doc.needed {
+                true => fields.text(doc.name),
+                false if doc.is_clearable() => fields.cleared_or_text(doc.name),
+                false => fields.maybe_text(doc.name),
+            };
             given.push((*field, text));
         }
         if fields.any_wrong() {
@@ -198,7 +208,8 @@ impl Names {
             },
         };
         let (account, bucket, path) = (take(Field::Account), take(Field::Bucket), take(Field::Path));
-        Ok(ConnectBody { account, bucket, path, effective_from: take(Field::EffectiveFrom), access })
+        let (effective_from, report) = (take(Field::EffectiveFrom), take(Field::Report));
+        Ok(ConnectBody { account, bucket, path, effective_from, report, access })
     }
 }
 
@@ -215,7 +226,9 @@ fn flaw(field: Field, text: &str) -> Option<String> {
             SecretAccessKey::try_from(SecretString::from(text)).err().map(|error| error.to_string())
         }
         Field::Partition => of::<Partition>(text),
+        Field::EffectiveFrom | Field::Report if text.is_empty() => None,
         Field::EffectiveFrom => of::<BillingPeriod>(text),
+        Field::Report => of::<ReportName>(text),
         // Whose it is, only the step knows.
         Field::ExternalId => None,
     }

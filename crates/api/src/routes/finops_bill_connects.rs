@@ -23,6 +23,7 @@ pub(super) const NAMES: Names = Names {
     bucket: "bucketName",
     path: "bucketPath",
     effective_from: Some("effectiveFrom"),
+    report: "reportName",
     role_arn: "stsRoleArn",
     session_name: "stsRoleSessionName",
     external_id: Some("stsExternalId"),
@@ -153,6 +154,10 @@ struct AwsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "2026-01")]
     effective_from: Option<String>,
+    /// The report that it keeps to, where one was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "hourly-cost")]
+    report_name: Option<String>,
     /// The role that the bill is read with, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -187,6 +192,7 @@ impl From<Connection> for View {
             // The public clients know `finops` and `platform`; both generations are the former.
             onboarding_origin: "finops",
             effective_from: asked.effective_from.map(|period| period.to_string()),
+            report_name: asked.report.map(String::from),
             bill_account_id: asked.account.into(),
             bucket_name: asked.bucket.into(),
             bucket_path: asked.path.into(),

@@ -22,7 +22,9 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use billing::connection::{Access, BillConnect, Candidate, Presented, RoleAccess};
 use billing::delivery::PartHead;
 use billing::names::{OrgId, Region};
-use billing::probe::{Accounts, Caller, Level, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind};
+use billing::probe::{
+    Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind,
+};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use time::Date;
@@ -63,6 +65,12 @@ impl AwsAccount for NoAws {
         down()
     }
     async fn list(&self, _: &Candidate, _: &Region, _: &str) -> Probe<Level> {
+        down()
+    }
+    async fn list_below(&self, _: &Candidate, _: &Region, _: &str) -> Probe<Vec<ObjectHead>> {
+        down()
+    }
+    async fn head(&self, _: &Candidate, _: &Region, _: &str) -> Probe<ObjectHead> {
         down()
     }
     async fn read_small(&self, _: &Candidate, _: &Region, _: &str) -> Probe<ObjectText> {
@@ -191,6 +199,7 @@ impl Api {
                 external_id: self.org.external_id(),
             }),
             effective_from: None,
+            report: None,
         };
         let connect = BillConnect {
             candidate,
@@ -213,7 +222,10 @@ fn nobody() -> Actor {
 }
 
 fn settings() -> Settings {
-    Settings { operator_principal: Some("arn:aws:iam::999999999999:user/billconnect".to_owned()) }
+    Settings {
+        operator_principal: Some("arn:aws:iam::999999999999:user/billconnect".to_owned()),
+        ..Settings::default()
+    }
 }
 
 async fn token(app: &App, org: OrgId, role: Role) -> String {

@@ -19,6 +19,9 @@ const NO_COPY: &str = "no copy of the bucket was given: name its folder with `--
 const ONLY_AWS: &str = "only AWS can tell";
 const JUDGED: &str = "the trust policy is judged instead";
 
+/// How deep a copy is looked into: a link that leads back into it has no end.
+const MAX_DEPTH: usize = 32;
+
 /// The most that is read of a file that is to be small: manifests are.
 const SMALL: u64 = 16 * 1024 * 1024;
 
@@ -89,6 +92,23 @@ impl AwsAccount for FolderAccount {
         Probe::NotAsked("a copy is near enough to be walked")
     }
 
+    async fn list_below(&self, _candidate: &Candidate, _region: &Region, prefix: &str) -> Probe<Vec<ObjectHead>> {
+        let Some(folder) = self.path(prefix) else { return Probe::NotAsked(NO_COPY) };
+        match below(folder.clone(), prefix).await {
+            Ok(objects) => Probe::Granted(objects),
+            Err(error) if error.kind() == ErrorKind::NotFound => Probe::Granted(Vec::new()),
+            Err(error) => unreadable("s3:ListBucket", &folder, &error),
+        }
+    }
+
+    async fn head(&self, _candidate: &Candidate, _region: &Region, key: &str) -> Probe<ObjectHead> {
+        let Some(path) = self.path(key) else { return Probe::NotAsked(NO_COPY) };
+        match tokio::fs::metadata(&path).await {
+            Ok(about) => Probe::Granted(head(key.to_owned(), &about)),
+            Err(error) => unreadable("s3:GetObject", &path, &error),
+        }
+    }
+
     async fn read_small(&self, _candidate: &Candidate, _region: &Region, key: &str) -> Probe<ObjectText> {
         let Some(path) = self.path(key) else { return Probe::NotAsked(NO_COPY) };
         match read(&path, key).await {
@@ -144,6 +164,22 @@ async fn level(folder: &Path, prefix: &str) -> std::io::Result<Level> {
     level.folders.sort();
     level.objects.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(level)
+}
+
+/// All files of the copy below a folder, by key.
+async fn below(folder: PathBuf, prefix: &str) -> std::io::Result<Vec<ObjectHead>> {
+    let (mut objects, mut folders) = (Vec::new(), vec![(folder, prefix.to_owned())]);
+    while let Some((folder, prefix)) = folders.pop() {
+        let found = level(&folder, &prefix).await?;
+        objects.extend(found.objects);
+        if prefix.matches('/').count() > MAX_DEPTH {
+            continue;
+        }
+        let name = |folder: &String| folder[prefix.len()..].trim_end_matches('/').to_owned();
+        folders.extend(found.folders.iter().map(|below| (folder.join(name(below)), below.clone())));
+    }
+    objects.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(objects)
 }
 
 async fn read(path: &Path, key: &str) -> std::io::Result<ObjectText> {

@@ -5,11 +5,12 @@ mod folder;
 use std::path::PathBuf;
 
 use billing::checks::{Report, Subject, judge};
+use billing::copies::Quiet;
 use billing::external_ids::ExternalIds;
 use billing::iam::{Documents, LeastPrivilege};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-use crate::check::gather;
+use crate::check::{Terms, gather};
 use crate::error::AppError;
 use crate::request::{ConnectError, ConnectRequest, candidate};
 use folder::FolderAccount;
@@ -40,7 +41,9 @@ pub async fn check_documents(
         return Err(ConnectError::App(AppError::Invalid(message)));
     }
     let account = FolderAccount::new(documents.operator.clone(), copy);
-    let evidence = gather(&account, &candidate, &ids, None).await?;
+    // A copy for a check does not grow.
+    let quiet = Quiet { now: OffsetDateTime::now_utc(), wait: Duration::ZERO };
+    let evidence = gather(&account, &candidate, &ids, Terms { kept: None, quiet }).await?;
     let operator_arn = documents.operator.arn();
     let subject = Subject { candidate: &candidate, operator_arn, connected_at: None, now: OffsetDateTime::now_utc() };
     let report = documents.judge(judge(subject, &evidence), &candidate);

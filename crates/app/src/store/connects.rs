@@ -1,5 +1,6 @@
 //! Bill connects.
 
+use billing::bucket::ReportName;
 use billing::checks::Report;
 use billing::connection::{Access, BillConnect, Candidate, RoleAccess, UserAccess};
 use billing::names::{BillConnectId, OrgId};
@@ -38,8 +39,8 @@ impl Store {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let insert = query(
             "INSERT INTO bill_connects (org_id, id, account, created_at, bucket, path, role_arn, session_name,
-                                        external_id, user_partition, effective_from, region, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                        external_id, user_partition, effective_from, report_name, region, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (org_id, id) DO NOTHING",
         );
         let insert = insert.bind(key(asked.org)).bind(id.as_ref()).bind(asked.account.as_ref());
@@ -63,7 +64,8 @@ impl Store {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let update = query(
             "UPDATE bill_connects SET bucket = $5, path = $6, role_arn = $7, session_name = $8, external_id = $9,
-                                      user_partition = $10, effective_from = $11, region = $12, updated_at = $13
+                                      user_partition = $10, effective_from = $11, report_name = $12, region = $13,
+                                      updated_at = $14
              WHERE org_id = $1 AND id = $2 AND created_at = $3 AND updated_at = $4",
         );
         let update = update.bind(key(old.candidate.org)).bind(id.as_ref()).bind(micros(old.created_at));
@@ -168,6 +170,7 @@ impl Store {
             Access::User(UserAccess { access_key_id, secret_access_key, partition: row.text("user_partition")? })
         };
         let effective_from: Option<&str> = row.try_get("effective_from")?;
+        let report: Option<&str> = row.try_get("report_name")?;
         let candidate = Candidate {
             org,
             account: row.text("account")?,
@@ -175,6 +178,7 @@ impl Store {
             path: row.text("path")?,
             access,
             effective_from: effective_from.map(|_| row.text::<BillingPeriod>("effective_from")).transpose()?,
+            report: report.map(|_| row.text::<ReportName>("report_name")).transpose()?,
         };
         Ok(BillConnect {
             candidate,
@@ -187,7 +191,7 @@ impl Store {
 
 type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
-/// Binds all of a bill connect that may change, in the order of the statements above, as `$5` to `$13`.
+/// Binds all of a bill connect that may change, in the order of the statements above, as `$5` to `$14`.
 fn bind_configuration(statement: Query, connect: &BillConnect) -> Query {
     let asked = &connect.candidate;
     let role = asked.role();
@@ -199,6 +203,7 @@ fn bind_configuration(statement: Query, connect: &BillConnect) -> Query {
         .bind(role.map(|role| role.external_id.to_string()))
         .bind(asked.user().map(|user| user.partition.as_str()))
         .bind(asked.effective_from.map(|period| period.to_string()))
+        .bind(asked.report.as_ref().map(ToString::to_string))
         .bind(connect.region.to_string())
         .bind(micros(connect.updated_at))
 }
@@ -226,6 +231,7 @@ pub(crate) mod tests {
                 external_id: org.external_id(),
             }),
             effective_from: Some("2025-10".parse().unwrap()),
+            report: Some("hourly".parse().unwrap()),
         };
         BillConnect {
             candidate,
@@ -284,7 +290,7 @@ pub(crate) mod tests {
         store.insert_connect(&old, &report("2026-10-01T12:00:00Z")).await.unwrap();
         let seen = SeenManifest {
             key: "cur/daily/m.json".into(),
-            etag: "\"e\"".into(),
+            version: "\"e\"".into(),
             delivery_id: DeliveryId::of("\"e\"", &[]),
             outcome: ManifestOutcome::Settled,
         };
@@ -293,9 +299,9 @@ pub(crate) mod tests {
         same_place.candidate.effective_from = None;
         let proof = report("2026-10-02T12:00:00Z");
         assert!(store.update_connect(&old, &same_place, &proof).await.unwrap());
-        assert!(store.seen_manifest(org, &id, &seen.key).await.unwrap().is_some());
+        assert_eq!(store.seen_manifests(org, &id).await.unwrap(), [seen]);
         assert!(store.update_connect(&same_place, &moved(&same_place, "new-bills"), &proof).await.unwrap());
-        assert_eq!(store.seen_manifest(org, &id, &seen.key).await.unwrap(), None);
+        assert_eq!(store.seen_manifests(org, &id).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -322,6 +328,7 @@ pub(crate) mod tests {
         let full = connect(org, ACCOUNT);
         let mut bare = connect(org, "210987654321");
         bare.candidate.effective_from = None;
+        bare.candidate.report = None;
         bare.candidate.path = "".parse().unwrap();
         for connect in [&full, &bare] {
             store.insert_connect(connect, &report("2026-10-01T12:00:00Z")).await.unwrap();

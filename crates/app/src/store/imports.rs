@@ -72,8 +72,8 @@ pub enum Outcome<'a> {
 pub struct SeenManifest {
     /// The manifest's key in the bucket.
     pub key: String,
-    /// Its `ETag` then.
-    pub etag: String,
+    /// What told that state of it from every other.
+    pub version: String,
     /// The delivery that it described.
     pub delivery_id: DeliveryId,
     /// What came of it.
@@ -123,18 +123,39 @@ impl Store {
         select.bind(key(org)).fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
-    /// What is known of the manifest under this key, from the last poll of the org's bill connect that looked at it.
-    pub async fn seen_manifest(
+    /// Notes once, as the newest that came of its month, that a delivery was published: the process that did so ended before it
+    /// could say it, or what came after it came to nothing.
+    pub async fn settle_import(
         &self,
-        org: OrgId,
-        connect: &BillConnectId,
-        manifest: &str,
-    ) -> Result<Option<SeenManifest>, StoreError> {
+        (org, connect, period): (OrgId, &BillConnectId, BillingPeriod),
+        delivery: &DeliveryId,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let forget =
+            query("DELETE FROM imports WHERE org_id = $1 AND connect_id = $2 AND period = $3 AND delivery_id = $4");
+        let forget = forget.bind(key(org)).bind(connect.as_ref()).bind(period.to_string()).bind(delivery.as_ref());
+        forget.execute(&mut *transaction).await?;
+        let id = begin_import(&mut transaction, (org, connect, period), delivery).await?;
+        end_import(&mut transaction, (org, id), Outcome::Completed).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Keeps what came of a manifest, in place of what was known of its key before.
+    pub async fn remember_manifest(
+        &self,
+        connect: (OrgId, &BillConnectId),
+        manifest: &SeenManifest,
+    ) -> Result<(), StoreError> {
+        remember_manifest(&mut *self.pool.acquire().await?, connect, manifest).await
+    }
+
+    /// What is known of the manifests of the org's bill connect, each from the last poll that looked at it, by key.
+    pub async fn seen_manifests(&self, org: OrgId, connect: &BillConnectId) -> Result<Vec<SeenManifest>, StoreError> {
         let select = query(
-            "SELECT key, etag, delivery_id, outcome FROM manifests WHERE org_id = $1 AND connect_id = $2 AND key = $3",
+            "SELECT key, version, delivery_id, outcome FROM manifests WHERE org_id = $1 AND connect_id = $2 ORDER BY key",
         );
-        let select = select.bind(key(org)).bind(connect.as_ref()).bind(manifest);
-        select.fetch_optional(&self.pool).await?.as_ref().map(read_manifest).transpose()
+        let select = select.bind(key(org)).bind(connect.as_ref());
+        select.fetch_all(&self.pool).await?.iter().map(read_manifest).collect()
     }
 }
 
@@ -199,13 +220,13 @@ pub(super) async fn remember_manifest(
     manifest: &SeenManifest,
 ) -> Result<(), StoreError> {
     let upsert = query(
-        "INSERT INTO manifests (org_id, connect_id, key, etag, delivery_id, outcome, seen_at)
+        "INSERT INTO manifests (org_id, connect_id, key, version, delivery_id, outcome, seen_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (org_id, connect_id, key) DO UPDATE
-         SET etag = excluded.etag, delivery_id = excluded.delivery_id, outcome = excluded.outcome,
+         SET version = excluded.version, delivery_id = excluded.delivery_id, outcome = excluded.outcome,
              seen_at = excluded.seen_at",
     );
-    let upsert = upsert.bind(key(org)).bind(connect.as_ref()).bind(&manifest.key).bind(&manifest.etag);
+    let upsert = upsert.bind(key(org)).bind(connect.as_ref()).bind(&manifest.key).bind(&manifest.version);
     let outcome = match manifest.outcome {
         ManifestOutcome::Settled => "settled",
         ManifestOutcome::Failed => "failed",
@@ -238,7 +259,7 @@ fn read_manifest(row: &SqliteRow) -> Result<SeenManifest, StoreError> {
     let outcome: String = row.try_get("outcome")?;
     Ok(SeenManifest {
         key: row.try_get("key")?,
-        etag: row.try_get("etag")?,
+        version: row.try_get("version")?,
         delivery_id: delivery_id(row)?,
         outcome: if outcome == "settled" { ManifestOutcome::Settled } else { ManifestOutcome::Failed },
     })
@@ -273,10 +294,6 @@ mod tests {
         let connect = connect(org, "123456789012");
         store.insert_connect(&connect, &report("2026-10-01T12:00:00Z")).await.unwrap();
         (store, folder, org, connect.candidate.id())
-    }
-
-    async fn remember(store: &Store, month: (OrgId, &BillConnectId), seen: &SeenManifest) {
-        remember_manifest(&mut store.pool.acquire().await.unwrap(), month, seen).await.unwrap();
     }
 
     fn delivery(etag: &str) -> DeliveryId {
@@ -339,17 +356,17 @@ mod tests {
         let (store, _folder, org, connect) = connected().await;
         let mut seen = SeenManifest {
             key: "cur/m.json".into(),
-            etag: "1".into(),
+            version: "1".into(),
             delivery_id: delivery("1"),
             outcome: ManifestOutcome::Failed,
         };
-        remember(&store, (org, &connect), &seen).await;
-        assert_eq!(store.seen_manifest(org, &connect, &seen.key).await.unwrap().as_ref(), Some(&seen));
-        seen = SeenManifest { etag: "2".into(), delivery_id: delivery("2"), outcome: ManifestOutcome::Settled, ..seen };
-        remember(&store, (org, &connect), &seen).await;
-        assert_eq!(store.seen_manifest(org, &connect, &seen.key).await.unwrap().as_ref(), Some(&seen));
+        store.remember_manifest((org, &connect), &seen).await.unwrap();
+        assert_eq!(store.seen_manifests(org, &connect).await.unwrap(), [seen.clone()]);
+        seen =
+            SeenManifest { version: "2".into(), delivery_id: delivery("2"), outcome: ManifestOutcome::Settled, ..seen };
+        store.remember_manifest((org, &connect), &seen).await.unwrap();
+        assert_eq!(store.seen_manifests(org, &connect).await.unwrap(), [seen.clone()]);
         let other = store.create_org("Other").await.unwrap().id;
-        assert_eq!(store.seen_manifest(other, &connect, &seen.key).await.unwrap(), None);
-        assert_eq!(store.seen_manifest(org, &connect, "cur/other.json").await.unwrap(), None);
+        assert_eq!(store.seen_manifests(other, &connect).await.unwrap(), []);
     }
 }

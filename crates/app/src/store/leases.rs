@@ -205,12 +205,12 @@ impl Store {
         }
         let Job { org, connect, period, found, .. } = &claimed.job;
         let (outcome, seen) = match end {
-            End::Done(_, etag, delivery) => {
-                (Outcome::Completed, Some((etag, delivery.clone(), ManifestOutcome::Settled)))
+            End::Done(_, version, delivery) => {
+                (Outcome::Completed, Some((version, delivery.clone(), ManifestOutcome::Settled)))
             }
             End::Failed(error, seen) => {
                 let delivery = || begun.map_or_else(|| nameless(&found.version), |begun| begun.delivery.clone());
-                let seen = seen.as_ref().map(|etag| (etag, delivery(), ManifestOutcome::Failed));
+                let seen = seen.as_ref().map(|version| (version, delivery(), ManifestOutcome::Failed));
                 (Outcome::Aborted(error), seen)
             }
             End::Retry(error, _) | End::Released(error, _) => (Outcome::Aborted(error), None),
@@ -227,8 +227,8 @@ impl Store {
         if let Some(import) = import {
             end_import(&mut transaction, (*org, import), outcome).await?;
         }
-        if let Some((etag, delivery_id, outcome)) = seen {
-            let seen = SeenManifest { key: found.manifest_key.clone(), etag: etag.clone(), delivery_id, outcome };
+        if let Some((version, delivery_id, outcome)) = seen {
+            let seen = SeenManifest { key: found.manifest_key.clone(), version: version.clone(), delivery_id, outcome };
             remember_manifest(&mut transaction, (*org, connect), &seen).await?;
         }
         transaction.commit().await?;
@@ -401,7 +401,7 @@ mod tests {
         assert_eq!((job.state, job.outcome, job.attempts), (JobState::Done, Some(JobOutcome::Published), 0));
         let imports = store.imports(of.candidate.org, &of.candidate.id()).await.unwrap();
         assert_eq!(imports.iter().map(|import| import.status).collect::<Vec<_>>(), [ImportStatus::Completed]);
-        let seen = store.seen_manifest(of.candidate.org, &of.candidate.id(), "cur/m.json").await.unwrap();
+        let seen = store.seen_manifests(of.candidate.org, &of.candidate.id()).await.unwrap().pop();
         assert_eq!(seen.map(|seen| seen.outcome), Some(ManifestOutcome::Settled));
         assert_eq!(store.staged(of.candidate.org).await.unwrap(), []);
 
@@ -440,7 +440,7 @@ mod tests {
         assert!(store.begin_job(asleep.lease, key, "other").await.unwrap().is_none());
         assert!(!store.end_job(&asleep, begun.as_ref(), &done("1")).await.unwrap());
         assert_eq!(only_job(&store, &of).await.state, JobState::Running);
-        assert_eq!(store.seen_manifest(key.0, &of.candidate.id(), "cur/m.json").await.unwrap(), None);
+        assert_eq!(store.seen_manifests(key.0, &of.candidate.id()).await.unwrap(), []);
         assert!(store.renew_lease(next.lease, (later, JobProgress::default())).await.unwrap());
     }
 
@@ -513,7 +513,7 @@ mod tests {
         let end = End::Failed("row 2".into(), Some("1".into()));
         store.end_job(&run, None, &end).await.unwrap();
         assert_eq!(only_job(&store, &of).await.state, JobState::Failed);
-        let seen = store.seen_manifest(key.0, key.1, "cur/m.json").await.unwrap().unwrap();
+        let seen = store.seen_manifests(key.0, key.1).await.unwrap().pop().unwrap();
         assert_eq!(seen.outcome, ManifestOutcome::Failed);
         assert!(!enqueue(&store, &of, (MONTH, "1")).await);
         assert!(store.reprocess_job(key, month(MONTH)).await.unwrap());

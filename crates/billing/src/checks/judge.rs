@@ -140,6 +140,7 @@ pub(super) mod tests {
                 external_id: "123456".parse::<OrgId>().unwrap().external_id(),
             }),
             effective_from: None,
+            report: None,
         }
     }
 
@@ -171,6 +172,7 @@ pub(super) mod tests {
             months: vec!["2026-09".parse().unwrap()],
             deliveries: vec![delivered("2026-09", NOW - Duration::hours(5))],
             manifest: Probe::Granted(manifest.to_string().into_bytes()),
+            copied: None,
         }
     }
 
@@ -484,9 +486,10 @@ pub(super) mod tests {
                 .all(|text| found.contains(text)),
             "{found}"
         );
-        assert_eq!(
-            told(vec![report("Q"), other_payer.clone(), report("R")]).1.split_once("; ").unwrap().1,
-            found.split_once("; ").unwrap().1
+        let reordered = told(vec![report("Q"), other_payer.clone(), report("R")]).1;
+        assert!(reordered.contains("; `P/Q` with 1 months is read"), "{reordered}");
+        assert!(
+            found.contains("not read: it bills account 210987654321") && found.contains("not read: `P/Q` says more")
         );
         check(
             |e| e.reports = Probe::Granted(vec![other_payer.clone(), other_payer]),

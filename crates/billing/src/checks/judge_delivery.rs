@@ -58,6 +58,9 @@ pub(super) fn report_hourly(subject: Subject<'_>, evidence: &Evidence) -> CheckR
 pub(super) fn report_refreshes_closed_months(subject: Subject<'_>, evidence: &Evidence) -> CheckResult {
     let check = Check::ReportRefreshesClosedMonths;
     let Some(report) = the_report(subject, evidence) else { return no_report(check) };
+    if report.copied.is_some() {
+        return CheckResult::skipped(check, "the files are a copy, whose times are its own and not AWS's");
+    }
     let mut closed = report.deliveries.iter().filter(|(period, _)| period.end() <= subject.now).peekable();
     if closed.peek().is_none() {
         return CheckResult::skipped(check, "no closed month was delivered yet");
@@ -88,6 +91,9 @@ fn no_report(check: Check) -> CheckResult {
 fn manifest(check: Check, subject: Subject<'_>, evidence: &Evidence) -> Result<Manifest, Box<CheckResult>> {
     let line = match the_report(subject, evidence).map(|report| (report, &report.manifest)) {
         None => no_report(check),
+        Some((report, _)) if report.copied.is_some() => {
+            CheckResult::skipped(check, "there is no manifest, which would tell: the report is a copy")
+        }
         Some((report, Probe::Granted(body))) => match Manifest::parse(&report.manifest_key, body) {
             Ok(manifest) => return Ok(manifest),
             Err(_) => {

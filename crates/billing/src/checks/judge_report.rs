@@ -7,8 +7,10 @@ use crate::checks::report::CheckResult;
 use crate::checks::spec::Check;
 use crate::choice::choose;
 use crate::connection::Candidate;
+use crate::copies::{Listing, ListingError, ListingFault};
 use crate::layout;
 use crate::manifest::Manifest;
+use crate::period::BillingPeriod;
 use crate::probe::{Evidence, FoundReport, Probe};
 
 /// How long AWS may take to deliver the first report.
@@ -61,43 +63,91 @@ pub(super) fn report_found(subject: Subject<'_>, evidence: &Evidence) -> CheckRe
             format!("no manifest below the path; instead: {}", seen(evidence)),
             check.spec().remediation,
         ),
-        [report] => one_report(subject, report),
-        several => one_of(subject, several),
+        found => match (choose(found, subject.candidate), found) {
+            (None, _) => no_choice(subject, found),
+            (Some(report), [_]) => one_report(subject, report),
+            (Some(report), several) => one_of(subject, (report, several)),
+        },
     }
 }
 
-/// Of several reports, the connection keeps to the best; all are told.
-fn one_of(subject: Subject<'_>, reports: &[FoundReport]) -> CheckResult {
+/// How another report is chosen, in words.
+const CHOOSING: &str =
+    "to have another read, name it: `reportName` (first generation: `aws_report_name`, command line: `--report`)";
+
+/// Of several reports, the connection keeps to one; all are told, each with why it is not read.
+fn one_of(subject: Subject<'_>, (chosen, reports): (&FoundReport, &[FoundReport])) -> CheckResult {
+    let named = subject.candidate.report.is_some();
+    let told = |report: &FoundReport| {
+        let why = if report.folder == chosen.folder {
+            return report.told();
+        } else if let Some(flaw) = report.flaw(subject.candidate) {
+            flaw
+        } else if named {
+            "another was chosen".to_owned()
+        } else {
+            format!("`{}` says more", chosen.folder)
+        };
+        format!("{}, not read: {why}", report.told())
+    };
+    let all: Vec<String> = reports.iter().map(told).collect();
+    let (count, months, chosen) = (reports.len(), chosen.months.len(), &chosen.folder);
+    let found = format!(
+        "{count} reports lie below the path: {}; `{chosen}` with {months} months is read; {CHOOSING}",
+        all.join("; ")
+    );
+    CheckResult::passed(Check::ReportFound, found)
+}
+
+/// There are reports, but not the one that was named, or none that can be read.
+fn no_choice(subject: Subject<'_>, reports: &[FoundReport]) -> CheckResult {
     let check = Check::ReportFound;
-    let all: Vec<String> = reports.iter().map(FoundReport::told).collect();
-    let all = format!("{} reports lie below the path: {}", reports.len(), all.join(", "));
-    match choose(reports, subject.candidate) {
-        Some(report) => {
-            let months = report.months.len();
-            let found = format!(
-                "{all}; `{}` with {months} months is read, connect another's own path to read that",
-                report.folder
-            );
-            CheckResult::passed(check, found)
-        }
-        None => CheckResult::failed(
+    let candidate = subject.candidate;
+    let told = |report: &FoundReport| match report.flaw(candidate) {
+        Some(flaw) => format!("{}, not read: {flaw}", report.told()),
+        None => report.told(),
+    };
+    let all: Vec<String> = reports.iter().map(told).collect();
+    let all = format!("{} reports lie below the path: {}", reports.len(), all.join("; "));
+    let Some(name) = &candidate.report else {
+        return CheckResult::failed(
             check,
-            format!("{all}; none of them is a readable report of account {}", subject.candidate.account),
-            "send the path of one of them as the bucket path, to see what stands in its way",
-        ),
-    }
+            format!("{all}; none of them is a readable report of account {}", candidate.account),
+            "send the path or the name of one of them, to see what stands in its way",
+        );
+    };
+    let several = reports.iter().any(|report| name.names(&report.folder));
+    let wrong =
+        if several { format!("several of them are called `{name}`") } else { format!("none is called `{name}`") };
+    CheckResult::failed(
+        check,
+        format!("{wrong}: {all}"),
+        "name one of them by its folder, as it is told here, or send an empty name to have the best one read",
+    )
 }
 
 fn one_report(subject: Subject<'_>, report: &FoundReport) -> CheckResult {
     let check = Check::ReportFound;
     let payer = &subject.candidate.account;
+    if let Some((_, listing)) = &report.copied {
+        let months = report.months.len();
+        let found = match listing {
+            Ok(_) => format!(
+                "{} with {months} months; each is read by the listing of its files, and only if they all bill account {payer}",
+                report.told()
+            ),
+            Err(error) => format!("`{}` with {months} months: {error}", report.folder),
+        };
+        return CheckResult::passed(check, found);
+    }
     match report.parsed() {
         Some(manifest) if manifest.account != payer.as_ref() => CheckResult::failed(
             check,
             format!("the report `{}` bills account {}, not {payer}", report.folder, manifest.account),
             format!("send the path of a report of account {payer}, or connect account {}", manifest.account),
         ),
-        _ => CheckResult::passed(check, format!("`{}` with {} months", report.folder, report.months.len())),
+        Some(_) => CheckResult::passed(check, format!("{} with {} months", report.told(), report.months.len())),
+        None => CheckResult::passed(check, format!("`{}` with {} months", report.folder, report.months.len())),
     }
 }
 
@@ -107,6 +157,9 @@ pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) 
     let Some(report) = choose(reports, subject.candidate) else {
         return CheckResult::skipped(check, "there is no one report to look at: see `report-found`");
     };
+    if let Some((period, listing)) = &report.copied {
+        return copy_readable(*period, listing);
+    }
     let body = match &report.manifest {
         Probe::Granted(body) => body,
         Probe::Refused(refusal) if refusal.kind.may_pass() => return undecided(check, refusal),
@@ -126,6 +179,22 @@ pub(super) fn report_format_readable(subject: Subject<'_>, evidence: &Evidence) 
                 check,
                 format!("`{}` is a {kind}, {columns} columns, {files} files, {format}", report.name),
             )
+        }
+        Err(error) => CheckResult::failed(check, error.to_string(), check.spec().remediation),
+    }
+}
+
+/// What the files of a month without a manifest show: their format by their names.
+fn copy_readable(period: BillingPeriod, listing: &Result<Listing, ListingError>) -> CheckResult {
+    let check = Check::ReportFormatReadable;
+    match listing {
+        Ok(listing) => {
+            let (files, format) = (listing.parts.len(), listing.format.name);
+            CheckResult::passed(check, format!("{period} has {files} files, {format} by their names, and no manifest"))
+        }
+        Err(error) if matches!(error.fault, ListingFault::Settling { .. }) => {
+            // Whatever it turns out to be, it is judged when it is read.
+            CheckResult::passed(check, error.to_string())
         }
         Err(error) => CheckResult::failed(check, error.to_string(), check.spec().remediation),
     }

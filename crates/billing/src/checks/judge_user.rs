@@ -78,7 +78,7 @@ mod tests {
         });
         let (org, account) = ("123456".parse().unwrap(), PAYER.parse().unwrap());
         let (bucket, path) = ("acme-bills".parse().unwrap(), "P".parse().unwrap());
-        Candidate { org, account, bucket, path, access, effective_from: None }
+        Candidate { org, account, bucket, path, access, effective_from: None, report: None }
     }
 
     fn caller(account: &str, who: &str) -> Probe<Caller> {

@@ -142,9 +142,9 @@ pub const CHECKS: [CheckSpec; 23] = [
         severity: Required,
         applies_to: All,
         claim: "There is a report of the account below the path.",
-        proof: "The folders below the path are walked until a month's manifest turns up. An empty path is stored as waiting: AWS delivers the first report within 24 hours. Of several reports all are named, and the one that is read.",
-        why: "Without a manifest nobody knows which files are the bill.",
-        remediation: "Send the path that the report was configured with; where several lie below it, the best is read (FOCUS 1.2, then CUR 2.0, then a legacy report; with resource ids; not daily or monthly by its name), and sending the path of one, report name included, chooses it.",
+        proof: "The folders below the path are walked until a month's manifest turns up, or a copy of a report's data without manifests, which is said. An empty path is stored as waiting: AWS delivers the first report within 24 hours. Of several reports all are told, with format, columns, resource ids and why each is read or not.",
+        why: "Without a manifest nobody knows which files are the bill: of a copy without manifests, the newest files that nothing was added to for an hour are taken for it.",
+        remediation: "Send the path that the report was configured with; where several lie below it, the best is read (FOCUS 1.2, then CUR 2.0, then a legacy report; with resource ids; not daily or monthly by its name), and naming one (`reportName`, in the first generation `aws_report_name`, on the command line `--report`) chooses it; an empty name gives the choice back.",
     },
     CheckSpec {
         check: Check::ReportFresh,

@@ -204,7 +204,7 @@ mod tests {
             external_id: org.external_id(),
         });
         let (account, bucket) = ("123456789012".parse().unwrap(), "acme-bills".parse().unwrap());
-        Candidate { org, account, bucket, path: "cur".parse().unwrap(), access, effective_from: None }
+        Candidate { org, account, bucket, path: "cur".parse().unwrap(), access, effective_from: None, report: None }
     }
 
     fn document(kind: PolicyKind, statements: &Value) -> Document {

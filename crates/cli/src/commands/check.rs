@@ -34,6 +34,9 @@ pub struct Args {
     /// The role.
     #[arg(long, required_unless_present_any = ["connect", "policy", "trust", "bucket_copy"], value_name = "ARN")]
     role_arn: Option<String>,
+    /// The report to keep to, of several below the path: its name or its folder. By default the best.
+    #[arg(long, value_name = "NAME", conflicts_with = "connect")]
+    report: Option<String>,
     #[command(flatten)]
     documents: check_offline::Files,
     /// Print JSON.
@@ -77,6 +80,7 @@ fn request(args: &Args) -> ConnectRequest {
         bucket: args.bucket.clone(),
         path: Some(args.path.clone()),
         effective_from: None,
+        report: args.report.clone(),
         access: AccessRequest::Role { arn: args.role_arn.clone(), session_name: None, external_id: None },
     }
 }
@@ -94,6 +98,7 @@ pub fn named(error: ConnectError) -> anyhow::Error {
         Field::SecretAccessKey => "the secret access key",
         Field::Partition => "--partition",
         Field::EffectiveFrom => "--effective-from",
+        Field::Report => "--report",
         Field::ExternalId => "the external id",
     };
     let lines: Vec<String> = fields.iter().map(|wrong| format!("{}: {}", flag(wrong.field), wrong.message)).collect();

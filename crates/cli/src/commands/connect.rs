@@ -72,6 +72,9 @@ pub struct Bill {
     /// The first month to read.
     #[arg(long, value_name = "YYYY-MM")]
     effective_from: Option<String>,
+    /// The report to keep to, of several below the path: its name or its folder. By default the best.
+    #[arg(long, value_name = "NAME")]
+    report: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -111,13 +114,12 @@ pub async fn run(global: &Global, Command::Aws(command): Command) -> anyhow::Res
             (bill, AccessRequest::User { access_key_id, secret_access_key, partition: Some(partition) })
         }
     };
-    let Bill { org, account, bucket, path, effective_from, json } = bill;
+    let Bill { org, account, bucket, path, effective_from, report, json } = bill;
     let app = world::open(global).await?;
     world::require_org(&app, org).await?;
     let (account, bucket, path) = (Some(account), Some(bucket), Some(path));
-    let connect = app
-        .connect(&world::whoever_calls(), ConnectRequest { org, account, bucket, path, effective_from, access })
-        .await;
+    let request = ConnectRequest { org, account, bucket, path, effective_from, report, access };
+    let connect = app.connect(&world::whoever_calls(), request).await;
     let connect = connect.map_err(named)?;
     if json {
         out::json(&to_json(&connect))?;
@@ -217,6 +219,9 @@ fn to_json(connect: &BillConnect) -> Value {
     }
     if let Some(first) = asked.effective_from {
         view["effective_from"] = json!(first);
+    }
+    if let Some(report) = &asked.report {
+        view["report"] = json!(report);
     }
     view
 }

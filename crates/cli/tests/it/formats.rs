@@ -1,6 +1,6 @@
 //! Every format that AWS delivers: one bill in all of them costs the same, and of several reports the best is read.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use billing::money::Amount;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::kit::bill::gzip;
 use crate::kit::emulator::python;
+use crate::kit::samples::deliver;
 use crate::kit::story::Story;
 
 /// A number of JSON as an exact decimal: `1.50` and `1.5` are the same.
@@ -30,29 +31,6 @@ fn spec(story: &Story, format: Format) -> Spec {
         payer_account: story.payer().to_owned(),
         bucket: story.world.candidate.bucket.to_string(),
         ..Spec::default()
-    }
-}
-
-/// Puts a sample bill into the customer's bucket; gives its totals.
-async fn deliver(story: &Story, spec: &Spec) -> Value {
-    let folder = TempDir::new().unwrap();
-    sample::write(spec, folder.path(), &mut |_| {}).unwrap();
-    let root = folder.path().join("bucket");
-    let mut files = vec![];
-    list(&root, &mut files);
-    // Manifests last, as AWS does, so that a poll never finds one whose files are on their way.
-    files.sort_by_key(|file| file.to_string_lossy().ends_with("Manifest.json"));
-    for file in files {
-        let key = file.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-        story.world.bucket.put(&key, std::fs::read(&file).unwrap()).await;
-    }
-    serde_json::from_slice(&std::fs::read(folder.path().join("totals.json")).unwrap()).unwrap()
-}
-
-fn list(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { list(&path, files) } else { files.push(path) }
     }
 }
 

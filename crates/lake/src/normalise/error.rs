@@ -68,6 +68,16 @@ pub enum IngestError {
         /// The column.
         column: String,
     },
+    /// There is no manifest, and no column says whose bill it is either.
+    #[error(
+        "`{file}` has no column `{column}`, and without a manifest nothing else says whose bill it is: select that column, or copy the manifest too"
+    )]
+    NoPayer {
+        /// The object's key.
+        file: String,
+        /// The column.
+        column: String,
+    },
     /// Two columns have the same name, so neither can be read by it.
     #[error("`{file}` has two columns `{column}`, so that neither can be read by its name")]
     DuplicateColumn {
@@ -183,6 +193,9 @@ pub enum CellProblem {
     /// It is another month than the delivery's.
     #[error("is not the month that the delivery is for")]
     OtherMonth,
+    /// It is another account than the connection's, and there is no manifest.
+    #[error("is not the payer account that the connection is for")]
+    OtherPayer,
     /// Its quotes don't match.
     #[error("is not quoted right")]
     Quoting,

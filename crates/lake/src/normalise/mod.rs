@@ -19,6 +19,7 @@ mod maps;
 mod objects;
 mod parquet;
 mod part;
+mod payer;
 mod plan;
 mod row;
 mod sums;
@@ -56,7 +57,8 @@ impl Normaliser {
     pub fn new(head: &DeliveryHead, scratch: PathBuf, limits: Limits) -> Self {
         let micros = |instant: OffsetDateTime| instant.unix_timestamp() * 1_000_000;
         let (start, end) = (micros(head.period.start()), micros(head.period.end()));
-        let delivered = Delivered { payer: head.payer.to_string(), start, end };
+        let (payer, rows_prove_payer) = (head.payer.to_string(), !head.has_manifest());
+        let delivered = Delivered { payer, rows_prove_payer, start, end };
         Self { delivered, scratch, meter: Meter::new(limits) }
     }
 

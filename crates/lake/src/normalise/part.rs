@@ -22,6 +22,7 @@ use super::limits::{Breach, Meter};
 use super::maps::MappedRows;
 use super::objects;
 use super::parquet;
+use super::payer::PayerCheck;
 use super::plan::{self, Delivered};
 use super::row::{Row, RowError, Rows};
 use super::sums::{PartTotals, RunningSums};
@@ -69,7 +70,7 @@ pub(super) fn read(source: Source<'_>, packed: impl Read, sink: &mut Sink<'_>) -
         Packing::ZipCsv => read_text(source, (unpack::zipped(packed, &marks).map_err(unpack_error)?, &marks), sink)?,
         Packing::Parquet => {
             let (header, mut rows) = parquet::open(source, packed, &marks)?;
-            Part::new(source, header).passing().read(&mut rows, sink)?
+            Part::new(source, header)?.passing().read(&mut rows, sink)?
         }
     };
     totals.bytes_packed = marks.packed.get();
@@ -92,9 +93,9 @@ fn read_text(
     // Only what needs it goes the longer way.
     if MappedRows::<&[u8]>::are_needed(&header) {
         let mut rows = MappedRows::new(rows, &header, source.meter);
-        Part::new(source, header).read(&mut rows, sink)
+        Part::new(source, header)?.read(&mut rows, sink)
     } else {
-        Part::new(source, header).read(&mut rows, sink)
+        Part::new(source, header)?.read(&mut rows, sink)
     }
 }
 
@@ -130,6 +131,7 @@ struct Part<'f> {
     file: &'f str,
     meter: &'f Meter,
     header: Header,
+    payer: Option<PayerCheck>,
     charges: ChargePlan,
     fillers: Vec<Filler>,
     sums: RunningSums,
@@ -147,10 +149,11 @@ struct Part<'f> {
 }
 
 impl<'f> Part<'f> {
-    fn new(source: Source<'f>, header: Header) -> Self {
-        Self {
+    fn new(source: Source<'f>, header: Header) -> Result<Self, IngestError> {
+        Ok(Self {
             file: source.file,
             meter: source.meter,
+            payer: PayerCheck::new(source.file, &header, source.delivered)?,
             charges: ChargePlan::new(&header),
             fillers: plan::fillers(&header, source.delivered),
             sums: RunningSums::new(&header),
@@ -164,7 +167,7 @@ impl<'f> Part<'f> {
             batch_bytes: 0,
             bytes: 0,
             picked: None,
-        }
+        })
     }
 
     /// The same for rows that come in batches of columns: some of these are passed on whole.
@@ -226,6 +229,9 @@ impl<'f> Part<'f> {
     }
 
     fn take(&mut self, row: &impl Row) -> Result<(), Fault> {
+        if let Some(payer) = &self.payer {
+            payer.check(row)?;
+        }
         let (stated, added) = self.charges.charges(row)?;
         self.fill(row, &stated)?;
         if let Some(added) = added {

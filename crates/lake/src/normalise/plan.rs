@@ -17,6 +17,8 @@ use crate::schema::data_type;
 pub(super) struct Delivered {
     /// The payer account.
     pub(super) payer: String,
+    /// Whether the rows alone say whose bill it is: then each must name that account.
+    pub(super) rows_prove_payer: bool,
     /// The month's first instant, in microseconds since 1970.
     pub(super) start: i64,
     /// The first instant after the month, likewise.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::world::World;
 
 /// The columns of the small bills.
-const HEADER: [&str; 14] = [
+pub(super) const HEADER: [&str; 14] = [
     "identity/LineItemId",
     "bill/InvoiceId",
     "bill/BillingEntity",

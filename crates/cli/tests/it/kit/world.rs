@@ -61,6 +61,7 @@ impl World {
                 external_id: org.external_id(),
             }),
             effective_from: None,
+            report: None,
         };
         payer.role(ROLE, &policy::trust_policy(OPERATOR_ARN, &org.external_id())).await;
         let world = Self { payer, bucket, candidate, operator };

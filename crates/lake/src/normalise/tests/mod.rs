@@ -5,6 +5,7 @@ mod damage;
 mod formats;
 mod hostile;
 mod money;
+mod payer;
 
 use std::io::Write;
 
