@@ -54,9 +54,9 @@ pub struct Global {
     pub aws_timeout: Duration,
     /// A limit on what a bill's files may be, as `name=value`; give several by giving this several times.
     #[arg(
-        long = "limit",
+        long = "bill-limit",
         global = true,
-        env = "BILLCONNECT_LIMIT",
+        env = "BILLCONNECT_BILL_LIMIT",
         value_delimiter = ',',
         value_name = "NAME=VALUE",
         long_help = limit_help()

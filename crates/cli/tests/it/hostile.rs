@@ -30,7 +30,7 @@ const MEMORY_MIB: u64 = 400;
 
 #[tokio::test]
 async fn two_hundred_hostile_deliveries_are_refused_and_change_nothing() {
-    let server = Server::over(Install::at(emulator::url()).await.with("BILLCONNECT_LIMIT", LIMITS));
+    let server = Server::over(Install::at(emulator::url()).await.with("BILLCONNECT_BILL_LIMIT", LIMITS));
     let story = Story::on(server).await.published().await;
     let good = answers(&story).await;
     let hostile = [text::cases(), packed::cases(), parquet::cases(), manifests::cases()].into_iter().flatten();

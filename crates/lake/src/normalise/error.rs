@@ -102,7 +102,7 @@ pub enum IngestError {
     },
     /// It is larger, in some sense, than a limit allows.
     #[error(
-        "{}`{file}`: {}; if AWS really wrote it so, raise the limit with `--limit {}=…`",
+        "{}`{file}`: {}; if AWS really wrote it so, raise the limit with `--bill-limit {}=…`",
         at(.row.as_ref(), .column.as_deref()), .limit.breach(*.allowed), .limit.name()
     )]
     TooMuch {

@@ -78,12 +78,12 @@ fn bombs() -> Vec<Case> {
             .concat();
         gzip(format!("{HEADER},t/d\n{rows}").as_bytes())
     };
-    let ratio = &["more than 50 times its size", "--limit ratio"][..];
+    let ratio = &["more than 50 times its size", "--bill-limit ratio"][..];
     // Each part is within what a part may have, and all together are not.
     let parts = Case::new(
         "parts that are too much together",
         Vec::new(),
-        &["the delivery's files together", "--limit delivery-bytes"],
+        &["the delivery's files together", "--bill-limit delivery-bytes"],
     );
     vec![
         Case::new("a bomb of zeros in gzip", gzip(&zeros), ratio),
@@ -93,7 +93,7 @@ fn bombs() -> Vec<Case> {
         Case::new(
             "a file that is too large",
             filled(3_200_000, 1),
-            &["unpacks to more than 3 MiB", "--limit part-bytes"],
+            &["unpacks to more than 3 MiB", "--bill-limit part-bytes"],
         ),
         Case { files: (1..=4).map(|seed| filled(1_100_000, seed)).collect(), names_file: false, ..parts },
     ]

@@ -44,7 +44,7 @@ fn damaged() -> Vec<Case> {
         Case::new(
             "Parquet: a footer of two GiB",
             ends(b"\xff\xff\xff\x7fPAR1"),
-            &["footer is longer than 64 KiB", "--limit footer-bytes"],
+            &["footer is longer than 64 KiB", "--bill-limit footer-bytes"],
         ),
         Case::new("Parquet: no footer", ends(b"\0\0\0\0PAR1"), &["footer makes no sense"]),
     ]);
@@ -61,7 +61,7 @@ fn footers() -> Vec<Case> {
     let chunk = |field, value| lie(&[4, 0, 1, 1, 3, field], value);
     let huge = Thrift::I64(1 << 40);
     [
-        ("a trillion rows", lie(&[4, 0, 3], huge.clone()), &["more than 5000 rows", "--limit part-rows"][..]),
+        ("a trillion rows", lie(&[4, 0, 3], huge.clone()), &["more than 5000 rows", "--bill-limit part-rows"][..]),
         ("fewer rows than there are", lie(&[4, 0, 3], Thrift::I64(1)), &["not as many rows as its footer says"]),
         ("rows below zero", lie(&[4, 0, 3], Thrift::I64(-2)), &["not as many rows as its footer says"]),
         ("a trillion values", chunk(5, huge.clone()), &["`line_item_unblended_cost`", "not as many rows"]),
@@ -109,7 +109,7 @@ fn pages() -> Vec<Case> {
         (
             "a page of two GiB",
             lie(&[2], number(i64::from(i32::MAX))),
-            &["`line_item_unblended_cost`", "more than 4 MiB", "--limit page-bytes"][..],
+            &["`line_item_unblended_cost`", "more than 4 MiB", "--bill-limit page-bytes"][..],
         ),
         ("a page of another size", lie(&[2], number(17)), &["says that it unpacks to another size"]),
         ("a page of negative size", lie(&[2], number(-1)), &["head of a page makes no sense"]),
@@ -162,7 +162,7 @@ fn schemas() -> Vec<Case> {
         ("a group of two billion", schema(group("schema", 2_000_000_000), vec![]), &["more than 500 columns"]),
         ("a group of more than there are", schema(group("schema", 100), vec![]), &["footer makes no sense"]),
         ("fewer columns than there are", schema(group("schema", 4), vec![]), &["footer makes no sense"]),
-        ("600 columns", schema(group("schema", 605), wide), &["more than 500 columns", "--limit columns"]),
+        ("600 columns", schema(group("schema", 605), wide), &["more than 500 columns", "--bill-limit columns"]),
         ("a column twice", twice, &["two columns `odd`"]),
         (
             "no cost",
@@ -289,7 +289,7 @@ fn bombs() -> Vec<Case> {
         (
             "a dictionary that stands for gigabytes",
             rows,
-            &["row", "unpacks to more than 3 MiB", "--limit part-bytes"][..],
+            &["row", "unpacks to more than 3 MiB", "--bill-limit part-bytes"][..],
         ),
         ("a long value in a dictionary", cell, &["column `odd`", "a cell is longer than 64 KiB"]),
         ("a map of very many entries", full, &["`resource_tags`"]),

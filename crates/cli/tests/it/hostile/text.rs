@@ -131,7 +131,7 @@ fn headers() -> Vec<Case> {
     for (name, text, says) in [
         ("a column twice", format!("{HEADER},a/b,a/b\n{LINE},,\n"), &["two columns `a/b`"][..]),
         ("columns without names", format!("{HEADER},,\n{LINE},,\n"), &["two columns ``"]),
-        ("a hundred thousand columns", format!("{HEADER}{many}\n"), &["more than 500 columns", "--limit columns"]),
+        ("a hundred thousand columns", format!("{HEADER}{many}\n"), &["more than 500 columns", "--bill-limit columns"]),
         ("more columns than are allowed", format!("{HEADER}{some}\n"), &["more than 500 columns"]),
         ("a name of 70 kB", format!("{HEADER},{named},{named}\n"), &["two columns `xxxx", "…`"]),
         ("semicolons", format!("{HEADER}\n{LINE}\n").replace(',', ";"), &["has no column"]),
@@ -168,10 +168,10 @@ fn rows() -> Vec<Case> {
         (
             "a cell of 70 kB",
             with_cell("t/d", &long),
-            &["row 2", "`t/d`", "a cell is longer than 64 KiB", "--limit field-bytes"],
+            &["row 2", "`t/d`", "a cell is longer than 64 KiB", "--bill-limit field-bytes"],
         ),
         ("a name of 70 kB in a row", with_own(2, &long), &["row 2", "`lineItem/UsageAccountId`", "longer than 64 KiB"]),
-        ("too many rows", too_many, &["row 5001", "more than 5000 rows", "--limit part-rows"]),
+        ("too many rows", too_many, &["row 5001", "more than 5000 rows", "--bill-limit part-rows"]),
         ("a cut off row", format!("{HEADER}\n{LINE}\nUsage,1."), &["row 2", "2 cells"]),
     ]
     .map(|(name, text, says)| Case::text(name, text, says))
@@ -226,7 +226,11 @@ fn maps() -> Vec<Case> {
         ("a text for a map", "plain".to_owned(), &["is not a JSON object"]),
         ("a map that is cut off", r#"{"a":"b""#.to_owned(), &["is not a JSON object"]),
         ("a map with a tail", r#"{"a":"b"} or not"#.to_owned(), &["is not a JSON object"]),
-        ("a map of lists of lists", nested("[", "]", 20_000), &["a map nests deeper than 16", "--limit map-depth"]),
+        (
+            "a map of lists of lists",
+            nested("[", "]", 20_000),
+            &["a map nests deeper than 16", "--bill-limit map-depth"],
+        ),
         ("a map of maps of maps", nested("{\"a\":", "}", 100), &["a map nests deeper than 16"]),
         ("a key twice", r#"{"team":"a","team":"b"}"#.to_owned(), &["says two things of one key"]),
         ("a huge map", format!("{{{many}\"z\":\"\"}}"), &["a cell is longer than 64 KiB"]),

@@ -96,6 +96,6 @@ fn each_limit_of_parquet_is_told_by_its_name() {
         (Limit::FieldBytes, 12, "column `line_item_resource_id` of"),
     ] {
         let error = read_within(&whole, Limits::default().with(Setting::new(limit, allowed))).unwrap_err().to_string();
-        assert!(error.contains(expect) && error.contains(&format!("`--limit {}=…`", limit.name())), "{error}");
+        assert!(error.contains(expect) && error.contains(&format!("`--bill-limit {}=…`", limit.name())), "{error}");
     }
 }

@@ -181,7 +181,7 @@ fn each_limit_of_text_is_told_by_its_name() {
         (Limit::DeliveryBytes, 4096, "the delivery's files together unpack to more than 4 KiB"),
     ] {
         let error = read_within(&packed, Limits::default().with(Setting::new(limit, allowed))).unwrap_err().to_string();
-        assert!(error.contains(expect) && error.contains(&format!("`--limit {}=…`", limit.name())), "{error}");
+        assert!(error.contains(expect) && error.contains(&format!("`--bill-limit {}=…`", limit.name())), "{error}");
     }
     let limits = [(Limit::RatioFrom, 4096), (Limit::Ratio, 10)].into_iter();
     let limits = limits.fold(Limits::default(), |limits, (limit, allowed)| limits.with(Setting::new(limit, allowed)));
