@@ -125,9 +125,11 @@ impl AppError {
     pub(crate) fn stays(&self) -> bool {
         match self {
             Self::Lake(LakeError::Ingest(error)) => !error.may_pass(),
-            Self::Lake(LakeError::Disagreement { .. } | LakeError::Overflow(_)) => true,
             Self::Listing(error) => !error.passes(),
-            Self::Manifest(_) | Self::ManifestGone(_) | Self::FileGone { .. } => true,
+            Self::Lake(LakeError::Disagreement { .. } | LakeError::Overflow(_))
+            | Self::Manifest(_)
+            | Self::ManifestGone(_)
+            | Self::FileGone { .. } => true,
             _ => false,
         }
     }
