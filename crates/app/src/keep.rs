@@ -9,7 +9,7 @@ use std::time::Duration;
 use billing::checks::{Change, Report, State};
 use billing::connection::{BillConnect, Candidate, VerifiedConnection};
 use billing::names::{BillConnectId, OrgId};
-use billing::standing::Standing;
+use billing::standing::{ConnectionState, Standing};
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
@@ -194,7 +194,8 @@ impl App {
         before: &Standing,
         now: &Standing,
     ) -> Result<(), AppError> {
-        if before.state == now.state {
+        // A pause that came in between is told by who paused it.
+        if before.state == now.state || [before.state, now.state].contains(&ConnectionState::Paused) {
             return Ok(());
         }
         let (from, to, why) = (before.state.name(), now.state.name(), now.reason().unwrap_or_default());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use billing::connection::{BillConnect, VerifiedConnection};
 use futures::FutureExt;
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -97,8 +98,9 @@ impl App {
             let verified = self.verified(connect, Scope::Due).await?;
             drop(proving);
             let _place = places.looks.acquire().await.expect("the semaphore is never closed");
+            let wanted = Wanted::ByPoll(OffsetDateTime::now_utc());
             for found in self.look_for_new(&verified, Scope::Due).await? {
-                if self.store.enqueue_job((org, &id), (found.period, &found.found), Wanted::ByPoll).await? {
+                if self.store.enqueue_job((org, &id), (found.period, &found.found), wanted).await? {
                     self.work.notify_one();
                 }
             }

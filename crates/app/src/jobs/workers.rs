@@ -93,8 +93,9 @@ impl App {
         }
         let verified = self.verified(connect, Scope::FailedToo).await?;
         let mut open = HashSet::new();
+        let wanted = Wanted::ByHand(OffsetDateTime::now_utc());
         for found in self.look_for_new(&verified, Scope::FailedToo).await? {
-            self.store.enqueue_job((org, &id), (found.period, &found.found), Wanted::ByHand).await?;
+            self.store.enqueue_job((org, &id), (found.period, &found.found), wanted).await?;
             open.insert(found.period);
         }
         let mut done = Vec::new();

@@ -151,10 +151,11 @@ impl JobOutcome {
 /// Who wants a month read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// The poll: what has failed with this very manifest stays so, and a pause between two tries is kept.
-    ByPoll,
-    /// Somebody who waits for it: now, and also what has failed.
-    ByHand,
+    /// The poll, which has looked since then: what has failed with this very manifest stays so, and a pause between two tries
+    /// is kept.
+    ByPoll(OffsetDateTime),
+    /// Somebody who waits for it, and has looked since then: now, and also what has failed.
+    ByHand(OffsetDateTime),
 }
 
 /// All jobs, for the operator: no org can be told from it.
@@ -193,12 +194,15 @@ impl Store {
                  error = CASE WHEN jobs.state = 'running' THEN jobs.error END,
                  updated_at = excluded.updated_at
              WHERE (jobs.manifest_key, jobs.manifest_version) <> (excluded.manifest_key, excluded.manifest_version)
-                OR jobs.state = 'done'
+                -- What was done since the look began was not seen by it.
+                OR (jobs.state = 'done' AND jobs.finished_at < $8)
                 OR ($7 AND jobs.state IN ('waiting', 'failed'))",
         );
         let upsert = upsert.bind(key(org)).bind(connect.as_ref()).bind(period.to_string());
         let upsert = upsert.bind(&found.manifest_key).bind(&found.version);
-        let upsert = upsert.bind(micros(OffsetDateTime::now_utc())).bind(wanted == Wanted::ByHand);
+        let (Wanted::ByPoll(since) | Wanted::ByHand(since)) = wanted;
+        let by_hand = matches!(wanted, Wanted::ByHand(_));
+        let upsert = upsert.bind(micros(OffsetDateTime::now_utc())).bind(by_hand).bind(micros(since));
         Ok(upsert.execute(&self.pool).await?.rows_affected() > 0)
     }
 

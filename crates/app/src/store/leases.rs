@@ -345,7 +345,7 @@ mod tests {
 
     async fn enqueue(store: &Store, of: &BillConnect, what: (&str, &str)) -> bool {
         let key = (of.candidate.org, &of.candidate.id());
-        store.enqueue_job(key, (month(what.0), &found(what.1)), Wanted::ByPoll).await.unwrap()
+        store.enqueue_job(key, (month(what.0), &found(what.1)), Wanted::ByPoll(OffsetDateTime::now_utc())).await.unwrap()
     }
 
     fn claim_as(owner: &str) -> Claim<'_> {
@@ -405,6 +405,9 @@ mod tests {
         assert_eq!(seen.map(|seen| seen.outcome), Some(ManifestOutcome::Settled));
         assert_eq!(store.staged(of.candidate.org).await.unwrap(), []);
 
+        let key = (of.candidate.org, &of.candidate.id());
+        let before = Wanted::ByPoll(OffsetDateTime::now_utc() - Duration::from_mins(1));
+        assert!(!store.enqueue_job(key, (month(MONTH), &found("1")), before).await.unwrap(), "it was done since");
         assert!(enqueue(&store, &of, (MONTH, "2")).await);
         assert_eq!(only_job(&store, &of).await.state, JobState::Waiting);
     }
@@ -497,7 +500,7 @@ mod tests {
         let imports = store.imports(key.0, key.1).await.unwrap();
         assert_eq!(imports[0].error.as_deref(), Some("no answer"), "what never began is told too");
 
-        assert!(store.enqueue_job(key, (month(MONTH), &found("1")), Wanted::ByHand).await.unwrap());
+        assert!(store.enqueue_job(key, (month(MONTH), &found("1")), Wanted::ByHand(at)).await.unwrap());
         let run = claimed(&store, claim_as("a")).await;
         store.end_job(&run, None, &End::Retry("no answer".into(), at)).await.unwrap();
         store.hasten_jobs(key.0, key.1).await.unwrap();
