@@ -345,7 +345,10 @@ mod tests {
 
     async fn enqueue(store: &Store, of: &BillConnect, what: (&str, &str)) -> bool {
         let key = (of.candidate.org, &of.candidate.id());
-        store.enqueue_job(key, (month(what.0), &found(what.1)), Wanted::ByPoll(OffsetDateTime::now_utc())).await.unwrap()
+        store
+            .enqueue_job(key, (month(what.0), &found(what.1)), Wanted::ByPoll(OffsetDateTime::now_utc()))
+            .await
+            .unwrap()
     }
 
     fn claim_as(owner: &str) -> Claim<'_> {

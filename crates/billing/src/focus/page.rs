@@ -135,30 +135,7 @@ fn expression(mapping: &Mapping) -> String {
     match mapping.value {
         Value::Always(text) => format!("“{text}”"),
         Value::First(columns) => money(columns),
-        Value::LineItem(LineItemFact::IsSplitCost) => format!("`{}` is not empty", mapping.sources()[0]),
-        Value::LineItem(LineItemFact::UnblendedCost) => money(mapping.sources()),
-        Value::LineItem(LineItemFact::ConsumedQuantity) => {
-            format!("`{}` where the category is Usage", mapping.sources()[0])
-        }
-        Value::LineItem(LineItemFact::PricingQuantity) => {
-            format!("`{}` where the category is Usage or Purchase", mapping.sources()[0])
-        }
-        Value::LineItem(fact @ (LineItemFact::ConsumedUnit | LineItemFact::PricingUnit)) => {
-            let quantity = if fact == LineItemFact::PricingUnit { "PricingQuantity" } else { "ConsumedQuantity" };
-            format!("`{}`, else “{COUNTED}”, where there is a {quantity}", mapping.sources()[0])
-        }
-        Value::LineItem(
-            LineItemFact::PricingCurrencyListUnitPrice
-            | LineItemFact::PricingCurrencyContractedUnitPrice
-            | LineItemFact::PricingCurrencyEffectiveCost,
-        ) => {
-            let same = mapping.target.trim_start_matches("PricingCurrency");
-            format!("{same}, where `{}` is not another than `{}`", mapping.sources()[0], mapping.sources()[1])
-        }
-        Value::LineItem(LineItemFact::PricingCategory) => {
-            "“Dynamic” for spot usage, else type.PricingCategory".to_owned()
-        }
-        Value::LineItem(fact) => format!("type.{fact:?}"),
+        Value::LineItem(fact) => line_item(fact, mapping),
         Value::Service(ServiceFact::Name) => {
             "`product/ProductName`, else the table of services, else `lineItem/ProductCode`; for families with a name of \
              their own the table first"
@@ -197,6 +174,32 @@ fn expression(mapping: &Mapping) -> String {
         Value::Object(Object::Discounts) => "object of `discount/*`".to_owned(),
         Value::Object(Object::Other) => "object of every column that is nowhere else".to_owned(),
         Value::Nothing => "nothing".to_owned(),
+    }
+}
+
+/// What a rule takes from the table of line item types, or works out by it.
+fn line_item(fact: LineItemFact, mapping: &Mapping) -> String {
+    match fact {
+        LineItemFact::IsSplitCost => format!("`{}` is not empty", mapping.sources()[0]),
+        LineItemFact::UnblendedCost => money(mapping.sources()),
+        LineItemFact::ConsumedQuantity => {
+            format!("`{}` where the category is Usage", mapping.sources()[0])
+        }
+        LineItemFact::PricingQuantity => {
+            format!("`{}` where the category is Usage or Purchase", mapping.sources()[0])
+        }
+        fact @ (LineItemFact::ConsumedUnit | LineItemFact::PricingUnit) => {
+            let quantity = if fact == LineItemFact::PricingUnit { "PricingQuantity" } else { "ConsumedQuantity" };
+            format!("`{}`, else “{COUNTED}”, where there is a {quantity}", mapping.sources()[0])
+        }
+        LineItemFact::PricingCurrencyListUnitPrice
+        | LineItemFact::PricingCurrencyContractedUnitPrice
+        | LineItemFact::PricingCurrencyEffectiveCost => {
+            let same = mapping.target.trim_start_matches("PricingCurrency");
+            format!("{same}, where `{}` is not another than `{}`", mapping.sources()[0], mapping.sources()[1])
+        }
+        LineItemFact::PricingCategory => "“Dynamic” for spot usage, else type.PricingCategory".to_owned(),
+        _ => format!("type.{fact:?}"),
     }
 }
 
