@@ -1,7 +1,9 @@
 //! The language that lists are asked in: which values (`filter`), in which order (`orderBy`), a page at a time (`skipToken`).
 //!
-//!     filter    billMonth ge '202501' and (status eq 'processing' or billConnectId in ('aws-123456789012','aws-210987654321'))
-//!     orderBy   billMonth desc,billConnectId asc
+//! ```text
+//! filter    billMonth ge '202501' and (status eq 'processing' or billConnectId in ('aws-123456789012','aws-210987654321'))
+//! orderBy   billMonth desc,billConnectId asc
+//! ```
 //!
 //! `and` binds closer than `or`. A value stands between single quotes, and a quote within it is written twice.
 
