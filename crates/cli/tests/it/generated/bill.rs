@@ -63,8 +63,6 @@ pub struct Round {
     pub files: Vec<PathBuf>,
     /// How many deliveries of the month have been published then.
     pub completed: usize,
-    /// Whether somebody asks for the month to be read again.
-    pub asks: bool,
 }
 
 impl Bill {
@@ -126,8 +124,7 @@ impl Bill {
             }
             Tale::HalfWithoutManifest => {
                 let (before, after) = (written(&first).whole(1), written(&other));
-                let half =
-                    Round { puts: after.parts[..1].to_vec(), files: before.files.clone(), completed: 1, asks: false };
+                let half = Round { puts: after.parts[..1].to_vec(), files: before.files.clone(), completed: 1 };
                 let rest = Round { puts: after.all().split_off(1), ..after.whole(2) };
                 vec![before, half, rest]
             }
@@ -137,12 +134,9 @@ impl Bill {
                 let mut puts = delivery.all();
                 puts.remove(0);
                 let half = Round { puts, ..Round::default() };
-                // AWS writes the manifest last, and so does whoever completes a copy.
-                let rest = Round {
-                    puts: [vec![missing], delivery.manifests.clone()].concat(),
-                    asks: true,
-                    ..delivery.whole(1)
-                };
+                // AWS writes the manifest last, and so does whoever completes a copy: the poll sees that, though its bytes are the
+                // same.
+                let rest = Round { puts: [vec![missing], delivery.manifests.clone()].concat(), ..delivery.whole(1) };
                 vec![half, rest]
             }
         }
@@ -170,6 +164,6 @@ impl Written {
     /// A round in which all of it is delivered.
     fn whole(&self, completed: usize) -> Round {
         let files = self.parts.iter().map(|(_, path)| path.clone()).collect();
-        Round { puts: self.all(), files, completed, asks: false }
+        Round { puts: self.all(), files, completed }
     }
 }

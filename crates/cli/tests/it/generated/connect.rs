@@ -84,16 +84,6 @@ impl Connect {
             let path = format!("{path}/bill-connects/aws/{}/{act}", self.id());
             self.call(server, (Method::POST, path), None).await;
         }
-        let asked = self.bills.iter().filter(|(_, rounds)| rounds.get(round).is_some_and(|round| round.asks));
-        let month = |month: Month| format!("{}{:02}", month.year, month.month);
-        let items = asked.map(|(bill, _)| json!({ "billConnectId": self.id(), "billMonth": month(bill.month) }));
-        let items: Vec<Value> = items.collect();
-        if !items.is_empty() {
-            let body = json!({ "action": "reprocess", "items": items });
-            let path = format!("{path}/processing/bill-months");
-            let answer = self.call(server, (Method::PATCH, path), Some(body)).await;
-            assert_eq!(answer["status"], "accepted", "{answer}");
-        }
     }
 
     /// How often each month's deliveries have ended in which way.
