@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::listing::{Direction, Field, Order, Row};
-use crate::names::BillConnectId;
+use crate::names::{BillConnectId, quotable};
 use crate::period::BillingPeriod;
 use crate::spreadsheet;
 
@@ -111,7 +111,7 @@ impl Field for BillMonthField {
             Self::BillConnectId => Ok(text.to_owned()),
             Self::BillMonth => read_month(text).map(month),
             Self::Status if Processing::ALL.iter().any(|known| known.name() == text) => Ok(text.to_owned()),
-            Self::Status => Err(format!("`{text}` is no status; it is `processing` or `processed`")),
+            Self::Status => Err(format!("`{}` is no status; it is `processing` or `processed`", quotable(text))),
             Self::LastProcessStartAt | Self::LastProcessEndAt | Self::LastProcessedAt => instant(text),
         }
     }
@@ -141,7 +141,9 @@ pub fn month(period: BillingPeriod) -> String {
 pub fn read_month(text: &str) -> Result<BillingPeriod, String> {
     let digits = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
     let read = digits.then(|| format!("{}-{}", &text[..4], &text[4..]).parse().ok()).flatten();
-    read.ok_or_else(|| format!("`{text}` is no bill month; it is year and month from 2000 to 2099, like `202509`"))
+    read.ok_or_else(|| {
+        format!("`{}` is no bill month; it is year and month from 2000 to 2099, like `202509`", quotable(text))
+    })
 }
 
 /// An instant as bill months write it: UTC, in whole seconds, so that texts are ordered as instants are.
@@ -154,7 +156,8 @@ fn instant(text: &str) -> Result<String, String> {
     let read = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|at| at.nanosecond() == 0);
     let read = read.and_then(|at| at.checked_to_offset(time::UtcOffset::UTC));
     read.filter(|at| (0..=9999).contains(&at.year())).map(stamp).ok_or_else(|| {
-        format!("`{text}` is no time; it is a date and a time in whole seconds, like `2025-09-03T12:00:00Z`")
+        let given = quotable(text);
+        format!("`{given}` is no time; it is a date and a time in whole seconds, like `2025-09-03T12:00:00Z`")
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Flaw;
-use crate::told::told;
+use crate::names::quotable;
 
 /// One word, and which character it begins with, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub(super) enum What<'t> {
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Word(word) => write!(f, "`{}`", told(word)),
-            Self::Text(text) => write!(f, "the value `'{}'`", told(text)),
+            Self::Word(word) => write!(f, "`{}`", quotable(word)),
+            Self::Text(text) => write!(f, "the value `'{}'`", quotable(text)),
             Self::Open => f.write_str("`(`"),
             Self::Close => f.write_str("`)`"),
             Self::Comma => f.write_str("`,`"),

@@ -21,7 +21,7 @@ pub use order::{Direction, Order};
 pub use page::{Listing, Page, Place, PlaceError};
 
 use crate::cost_query::{MAX_CONDITIONS, MAX_DEPTH};
-use crate::told::told;
+use crate::names::quotable;
 
 /// What a list's values can be filtered and ordered by.
 pub trait Field: Copy + Eq + fmt::Debug + 'static {
@@ -66,7 +66,7 @@ fn field<F: Field>(at: usize, name: &str) -> Result<F, Flaw> {
     let found = F::ALL.iter().find(|field| field.name() == name).copied();
     found.ok_or_else(|| {
         let names = listed(F::ALL.iter().map(|field| field.name()));
-        Flaw { at, message: format!("there is no field `{}`; fields are {names}", told(name)) }
+        Flaw { at, message: format!("there is no field `{}`; fields are {names}", quotable(name)) }
     })
 }
 

@@ -17,7 +17,7 @@ mod wish;
 
 use serde_json::Value;
 
-use crate::names::{ExternalId, OrgId};
+use crate::names::{ExternalId, OrgId, quotable};
 use crate::policy;
 pub use text::{ReportName, RoleName, ServiceUrl, TemplateUrl};
 pub use wish::{Asked, Delivery, Ending, Field, Flaw, Wish};
@@ -142,7 +142,9 @@ impl std::str::FromStr for Format {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|format| format.name() == text);
-        known.ok_or_else(|| format!("`{text}` is not a format of the setup: choose one of {}", names_of_formats()))
+        known.ok_or_else(|| {
+            format!("`{}` is not a format of the setup: choose one of {}", quotable(text), names_of_formats())
+        })
     }
 }
 

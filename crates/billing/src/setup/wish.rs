@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::bucket::{BucketName, BucketPath};
-use crate::names::{AccountId, NameError, Region};
+use crate::names::{AccountId, NameError, Region, quotable};
 use crate::policy::Grant;
 use crate::role::Partition;
 
@@ -159,7 +159,7 @@ impl Asked {
 fn path_flaw(path: &BucketPath, delivery: Delivery) -> Option<String> {
     let text = path.as_ref();
     if text.contains(['"', '\\']) {
-        return Some(format!("`{text}` can't be set up: a path has no `\"` and no `\\`"));
+        return Some(format!("`{}` can't be set up: a path has no `\"` and no `\\`", quotable(text)));
     }
     if delivery == Delivery::None {
         return None;
@@ -167,7 +167,7 @@ fn path_flaw(path: &BucketPath, delivery: Delivery) -> Option<String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!-_.'()/".contains(&b);
     if path.is_empty() || text.len() > 256 || !text.bytes().all(allowed) {
         let rule = "1 to 256 letters, digits or `!-_.'()/`";
-        return Some(format!("`{text}` is not a path that AWS delivers reports to: it has {rule}"));
+        return Some(format!("`{}` is not a path that AWS delivers reports to: it has {rule}", quotable(text)));
     }
     None
 }
@@ -177,14 +177,14 @@ fn partition(given: Option<&str>) -> Result<Partition, String> {
         None | Some("aws") => Ok(Partition::Aws),
         Some("aws-cn") => Ok(Partition::AwsCn),
         Some("aws-us-gov") => Ok(Partition::AwsUsGov),
-        Some(other) => Err(format!("`{other}` is not a partition: it is `aws`, `aws-cn` or `aws-us-gov`")),
+        Some(other) => Err(format!("`{}` is not a partition: it is `aws`, `aws-cn` or `aws-us-gov`", quotable(other))),
     }
 }
 
 fn delivery(given: Option<&str>) -> Result<Delivery, String> {
     let Some(given) = given else { return Ok(Delivery::None) };
     let known = Delivery::ALL.into_iter().find(|(name, _)| *name == given).map(|(_, delivery)| delivery);
-    known.ok_or_else(|| format!("`{given}` is nothing to set up: it is `none`, `cur`, `cur2` or `focus`"))
+    known.ok_or_else(|| format!("`{}` is nothing to set up: it is `none`, `cur`, `cur2` or `focus`", quotable(given)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]

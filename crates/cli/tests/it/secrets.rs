@@ -6,6 +6,7 @@ use billing::policy;
 use billing::role::Partition;
 use reqwest::Method;
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
 use crate::kit::bill::Delivery;
 use crate::kit::contract::Contract;
@@ -57,7 +58,8 @@ impl Watch {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let token = if path.starts_with("/operator/") { &self.operator } else { &self.story.token };
         let answer = self.story.server.raw(method, path, Some(token), body).await;
-        self.answers.push(format!("{path} {}", answer.text));
+        let asked = path.split('?').next().unwrap_or_default();
+        self.answers.push(format!("{asked} {}", answer.text));
         answer.status
     }
 
@@ -108,13 +110,13 @@ impl Watch {
         }
     }
 
-    /// Every secret in every field of every body, and in the path and the query.
+    /// Every secret in every field of every body, and in every parameter of every query.
     async fn misplace_everything(&mut self) {
         let contract = Contract::of(&self.story.server).await;
         let operations: Vec<(Method, String)> =
             contract.operations().into_iter().map(|(method, path)| (method, path.to_owned())).collect();
         for (method, template) in operations {
-            let fields = contract.fields(&method, &template);
+            let (fields, queries) = (contract.fields(&method, &template), contract.queries(&method, &template));
             let segments = template.split('/').map(|segment| match segment {
                 "{org}" => self.story.org.to_string(),
                 segment if segment.starts_with('{') => "1".to_owned(),
@@ -131,6 +133,10 @@ impl Watch {
                     let status = self.send((method.clone(), &path), &body).await;
                     assert!(status < 500, "{method} {path}: {status}");
                 }
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                let query = query.extend_pairs(queries.iter().map(|name| (name, &value))).finish();
+                let status = self.send((method.clone(), &format!("{path}?{query}")), &Value::Null).await;
+                assert!(status < 500, "{method} {path} with a query: {status}");
             }
         }
     }

@@ -4,7 +4,7 @@ use app::months::Month;
 use app::reprocess::{ReprocessItem, ReprocessResult, Reprocessed};
 use axum::Json;
 use billing::bill_month::{Processing, month, read_month};
-use billing::names::BillConnectId;
+use billing::names::{BillConnectId, quotable};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -152,8 +152,7 @@ fn read(body: &JsonObject) -> Result<Vec<Month>, ApiError> {
     let doc = doc();
     let mut fields = Fields::of(body, &doc);
     if let Some(action) = fields.text("action").filter(|action| *action != ACTION) {
-        let action: String = action.chars().take(60).collect();
-        fields.refuse("action", format!("`{action}` can't be done with months; `{ACTION}` can"));
+        fields.refuse("action", format!("`{}` can't be done with months; `{ACTION}` can", quotable(action)));
     }
     let mut months = Vec::new();
     if let Some(items) = fields.needed("items") {

@@ -67,6 +67,14 @@ impl Contract {
         schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
     }
 
+    /// The parameters of an operation's query.
+    pub fn queries(&self, method: &Method, path: &str) -> Vec<String> {
+        let parameters = self.operation(method, path).map(|operation| &operation["parameters"]);
+        let parameters = parameters.and_then(Value::as_array).into_iter().flatten();
+        let in_query = parameters.filter(|parameter| parameter["in"] == "query");
+        in_query.filter_map(|parameter| parameter["name"].as_str()).map(str::to_owned).collect()
+    }
+
     /// Who may call an operation.
     pub fn caller(operation: &Value) -> Caller {
         let security = &operation["security"];
