@@ -23,6 +23,7 @@ use time::OffsetDateTime;
 use crate::cost_expr::{Part, amount, condition, parts, value};
 use crate::error::LakeError;
 use crate::held::Held;
+use crate::rollup::sums_days;
 use crate::session::column;
 use crate::table::{ChargesFile, OrgLake, PERIOD_COLUMN, START_COLUMN};
 
@@ -44,7 +45,8 @@ impl OrgLake {
             return Ok(CostAnswer { rows: Vec::new(), truncated: false, deliveries });
         }
         let question = Question::new(query);
-        let answer = question.plan(self.charges(held.files)?)?;
+        let charges = if sums_days(query) { self.days(held)? } else { self.charges(held.files)? };
+        let answer = question.plan(charges)?;
         let mut rows = Vec::new();
         for batch in answer.collect().await? {
             question.read(&batch, &mut rows)?;

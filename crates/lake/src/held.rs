@@ -23,7 +23,7 @@ type Counts<'a> = &'a (dyn Fn(&ChargesFile) -> bool + Sync);
 /// The files of a question, and the deliveries that they are of.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    entries: Vec<Arc<Entry>>,
+    pub(crate) entries: Vec<Arc<Entry>>,
     pub(crate) files: Vec<ChargesFile>,
 }
 
@@ -275,7 +275,7 @@ mod tests {
         let snapshot = lake.snapshot().await.unwrap();
         let entry = lake.named(snapshot.as_deref(), &named(name)).await.unwrap();
         lake.note_removal(&entry, datetime!(2026-12-24 18:05 UTC)).await.unwrap();
-        for file in &entry.files {
+        for file in entry.files.iter().chain(entry.rollup.as_ref().map(|rollup| &rollup.file)) {
             std::fs::remove_file(std::path::Path::new("/").join(file.path.as_ref())).unwrap();
         }
     }

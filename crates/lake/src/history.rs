@@ -20,6 +20,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::LakeError;
+use crate::rollup::{RecordedRollup, Rollup, StagedRollup};
 use crate::stage::StagedFile;
 use crate::table::{ChargesFile, Month, OrgLake, Snapshot, path_of};
 
@@ -29,6 +30,7 @@ pub(crate) struct Record {
     /// The ingest that the month came from before.
     replaces: Option<String>,
     files: Vec<RecordedFile>,
+    rollup: Option<RecordedRollup>,
     receipt: Receipt,
 }
 
@@ -42,14 +44,19 @@ struct RecordedFile {
 }
 
 impl Record {
-    pub(crate) fn of(receipt: Receipt, replaces: Option<String>, files: &[StagedFile]) -> Self {
+    pub(crate) fn of(
+        receipt: Receipt,
+        replaces: Option<String>,
+        (files, rollup): (&[StagedFile], Option<&StagedRollup>),
+    ) -> Self {
         let recorded = |file: &StagedFile| RecordedFile {
             name: file.path.filename().unwrap_or_default().to_owned(),
             rows: file.rows,
             size: file.size,
             starts: file.starts,
         };
-        Self { replaces, files: files.iter().map(recorded).collect(), receipt }
+        let rollup = rollup.map(|rollup| rollup.recorded);
+        Self { replaces, files: files.iter().map(recorded).collect(), rollup, receipt }
     }
 }
 
@@ -68,6 +75,8 @@ pub(crate) struct Entry {
     pub(crate) attempt: String,
     replaces: Option<String>,
     pub(crate) files: Vec<ChargesFile>,
+    /// What they sum to by day, where that is kept.
+    pub(crate) rollup: Option<Rollup>,
     /// As of its publishing: what came after is not in it.
     pub(crate) delivery: PastDelivery,
     /// When its files were removed, once that is known; they don't come back.
@@ -148,7 +157,7 @@ impl OrgLake {
         if let Some(known) = self.shared.known.get(&path) {
             return Ok(known);
         }
-        let Record { replaces, files, receipt } = self.read_json(&path).await?;
+        let Record { replaces, files, rollup, receipt } = self.read_json(&path).await?;
         let folder = self.month_path(month)?;
         let file = |RecordedFile { name, rows, size, starts }| ChargesFile {
             path: folder.clone().join(name),
@@ -159,8 +168,10 @@ impl OrgLake {
             starts,
         };
         let files = files.into_iter().map(file).collect();
+        let rollup = rollup.map(|of| self.rollup(month, attempt, of)).transpose()?;
         let (month, attempt, delivery) = (month.clone(), attempt.to_owned(), PastDelivery::of(&receipt));
-        let entry = Arc::new(Entry { month, attempt, replaces, files, delivery, removed: OnceLock::new() });
+        let removed = OnceLock::new();
+        let entry = Arc::new(Entry { month, attempt, replaces, files, rollup, delivery, removed });
         self.shared.known.put(path, Arc::clone(&entry));
         Ok(entry)
     }

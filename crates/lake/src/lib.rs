@@ -25,6 +25,7 @@ mod provider;
 mod publish;
 mod reconcile;
 mod retain;
+mod rollup;
 pub mod schema;
 mod session;
 mod stage;

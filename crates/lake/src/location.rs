@@ -15,6 +15,7 @@ use crate::error::LakeError;
 use crate::export;
 use crate::history::Known;
 use crate::limits::Limits;
+use crate::rollup::Opened;
 use crate::table::{OrgLake, Snapshots};
 
 /// What an operator may set.
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     /// Records that were read already.
     pub(crate) known: Known,
     pub(crate) snapshots: Snapshots,
+    /// Rollups that were read already.
+    pub(crate) opened: Opened,
 }
 
 impl Lake {
@@ -79,6 +82,7 @@ impl Lake {
                 exports: Arc::new(Semaphore::new(export::AT_ONCE)),
                 known: Known::default(),
                 snapshots: Snapshots::default(),
+                opened: Opened::default(),
             }),
         })
     }

@@ -12,7 +12,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, ParquetFileReaderFactory, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
@@ -56,6 +58,7 @@ pub(crate) struct ChargesTable {
     schema: TableSchema,
     files: Vec<ChargesFile>,
     storage: ObjectStoreUrl,
+    readers: Option<Arc<dyn ParquetFileReaderFactory>>,
 }
 
 impl ChargesTable {
@@ -63,7 +66,12 @@ impl ChargesTable {
     pub(crate) fn new(files: Vec<ChargesFile>, storage: ObjectStoreUrl) -> Self {
         let partition = partition_fields().map(Arc::new).to_vec();
         let schema = TableSchema::builder(view_schema()).with_table_partition_cols(partition).build();
-        Self { schema, files, storage }
+        Self { schema, files, storage, readers: None }
+    }
+
+    /// The same table, its files opened by `readers`.
+    pub(crate) fn read_by(self, readers: Arc<dyn ParquetFileReaderFactory>) -> Self {
+        Self { readers: Some(readers), ..self }
     }
 
     /// The files that may hold a row which `filter` lets through.
@@ -115,6 +123,9 @@ impl TableProvider for ChargesTable {
         let mut source = ParquetSource::new(self.schema.clone());
         if let Some(filter) = filter {
             source = source.with_predicate(filter);
+        }
+        if let Some(readers) = &self.readers {
+            source = source.with_parquet_file_reader_factory(Arc::clone(readers));
         }
         // The engine cuts groups further, by row groups, where files are fewer than threads.
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::error::{IngestError, LakeError};
 use crate::normalise::PartTotals;
 use crate::publish::Fence;
+use crate::rollup::StagedRollup;
 use crate::session::column;
 use crate::stage::{StagedFile, Staging};
 use crate::table::{ChargesFile, Month, OrgLake};
@@ -29,6 +30,7 @@ pub struct Reconciled {
     pub(crate) month: Month,
     pub(crate) fence: Fence,
     pub(crate) files: Vec<StagedFile>,
+    pub(crate) rollup: Option<StagedRollup>,
 }
 
 impl Reconciled {
@@ -43,9 +45,9 @@ impl Staging {
     /// digit, what those files say. Otherwise nothing is left staged, and the error names what disagrees.
     pub async fn reconcile(self) -> Result<Reconciled, LakeError> {
         match self.prove().await {
-            Ok((receipt, files)) => {
+            Ok((receipt, files, rollup)) => {
                 let Self { attempt, month, fence, .. } = self;
-                Ok(Reconciled { receipt, attempt, month, fence, files })
+                Ok(Reconciled { receipt, attempt, month, fence, files, rollup })
             }
             Err(error) => {
                 self.discard().await;
@@ -54,8 +56,8 @@ impl Staging {
         }
     }
 
-    /// The receipt, and the files that it is true of.
-    async fn prove(&self) -> Result<(Receipt, Vec<StagedFile>), LakeError> {
+    /// The receipt, the files that it is true of, and what they sum to by day.
+    async fn prove(&self) -> Result<(Receipt, Vec<StagedFile>, Option<StagedRollup>), LakeError> {
         let (mut totals, mut parts) = {
             let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
             (done.totals.clone().unwrap_or_default(), done.parts.clone())
@@ -84,7 +86,9 @@ impl Staging {
         };
         let (Month { connect, period }, manifest) = (self.month.clone(), self.head.manifest_key.clone());
         let disagreement = |source| LakeError::Disagreement { connect, period, manifest, source: Box::new(source) };
-        Ok((reconcile(read, &lake, OffsetDateTime::now_utc()).map_err(disagreement)?, files))
+        let receipt = reconcile(read, &lake, OffsetDateTime::now_utc()).map_err(disagreement)?;
+        let rollup = self.roll_up(&files, &lake).await?;
+        Ok((receipt, files, rollup))
     }
 
     /// Stages the charges that only the delivery as a whole gives, and answers with how many those are.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::execution::context::{SessionConfig, SessionContext};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, ident};
@@ -24,11 +25,19 @@ impl OrgLake {
     }
 
     fn charges_on(&self, files: Vec<ChargesFile>, threads: usize) -> Result<DataFrame, LakeError> {
-        let shared = &self.shared;
-        let storage = ObjectStoreUrl::parse(&shared.base[..Position::BeforePath])?;
+        self.read_on(Arc::new(ChargesTable::new(files, self.storage()?)), threads)
+    }
+
+    /// The rows of a table, ready to be asked.
+    pub(crate) fn read_on(&self, table: Arc<dyn TableProvider>, threads: usize) -> Result<DataFrame, LakeError> {
         let config = SessionConfig::new().with_target_partitions(threads).with_information_schema(false);
-        let context = SessionContext::new_with_config_rt(config, Arc::clone(&shared.runtime));
-        Ok(context.read_table(Arc::new(ChargesTable::new(files, storage)))?)
+        let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.shared.runtime));
+        Ok(context.read_table(table)?)
+    }
+
+    /// Where files are said to lie: the storage, from its root.
+    pub(crate) fn storage(&self) -> Result<ObjectStoreUrl, LakeError> {
+        Ok(ObjectStoreUrl::parse(&self.shared.base[..Position::BeforePath])?)
     }
 }
 

@@ -35,7 +35,7 @@ impl OrgLake {
     /// `alive` must have been asked for after `before`: then it knows whoever has written anything until then.
     pub async fn sweep(&self, before: SystemTime, alive: &BTreeSet<String>) -> Result<usize, LakeError> {
         let swept = Swept::Old(before, alive.clone());
-        self.sweep_below(&[self.table_path()?, self.receipts_path()?], swept).await
+        self.sweep_below(&[self.table_path()?, self.receipts_path()?, self.rollups_path()?], swept).await
     }
 
     /// Removes what one ingest of the month left behind; nothing where it came to publish. Nobody may still be able to publish
@@ -46,7 +46,7 @@ impl OrgLake {
         attempt: &str,
     ) -> Result<usize, LakeError> {
         let month = Month { connect: connect.clone(), period };
-        let folders = [self.month_path(&month)?, self.month_receipts_path(&month)?];
+        let folders = [self.month_path(&month)?, self.month_receipts_path(&month)?, self.month_rollups_path(&month)?];
         self.sweep_below(&folders, Swept::Of(attempt.to_owned())).await
     }
 
@@ -134,7 +134,7 @@ impl Swept {
     }
 }
 
-/// The ingest that a data file, a record or a note of removal is of; `None` for anything else, such as the log's own files.
+/// The ingest that a data file, a rollup, a record or a note of removal is of; `None` for anything else, such as the log's own files.
 fn attempt_of(name: &str) -> Option<&str> {
     let record = name.strip_suffix(".removed.json").or_else(|| name.strip_suffix(".json"));
     let attempt = record.or_else(|| Some(name.strip_suffix(".parquet")?.split_once('-')?.0))?;
@@ -191,8 +191,8 @@ mod tests {
         lake.forget(&head("a").connect).await.unwrap();
         let hour_ago = SystemTime::now() - Duration::from_hours(1);
         assert_eq!(lake.sweep(hour_ago, &BTreeSet::new()).await.unwrap(), 0, "a question may still be reading it");
-        // The newest file, two records and the note that the older file is removed.
-        assert_eq!(lake.sweep_all().await.unwrap(), 4);
+        // The newest file, what it sums to, two records and the note that the older file is removed.
+        assert_eq!(lake.sweep_all().await.unwrap(), 5);
         assert_eq!(lake.sweep_all().await.unwrap(), 0);
         let kept = lake.deliveries(None, None).await.unwrap();
         assert!(kept.len() == 2 && kept.iter().all(|past| past.connect == other("c").connect), "{kept:?}");
