@@ -92,22 +92,9 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::connection::{Access, RoleAccess};
     use crate::copies::{Listing, Quiet, SETTLED_AFTER};
-    use crate::names::{OrgId, SessionName};
     use crate::probe::{ObjectHead, Probe};
-
-    fn candidate() -> Candidate {
-        let org: OrgId = "123456".parse().unwrap();
-        let access = Access::Role(RoleAccess {
-            arn: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
-            session_name: SessionName::default(),
-            external_id: org.external_id(),
-        });
-        let (account, bucket) = ("123456789012".parse().unwrap(), "acme-bills".parse().unwrap());
-        let path = "P".parse().unwrap();
-        Candidate { org, account, bucket, path, access, effective_from: None, report: None }
-    }
+    use crate::testkit::candidate;
 
     fn export(folder: &str, columns: &[&str]) -> FoundReport {
         let columns: Vec<_> = columns.iter().map(|name| json!({ "name": name })).collect();

@@ -220,17 +220,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-
-    fn role() -> Candidate {
-        let org: OrgId = "123456".parse().unwrap();
-        let access = Access::Role(RoleAccess {
-            arn: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
-            session_name: SessionName::default(),
-            external_id: org.external_id(),
-        });
-        let (account, bucket) = ("123456789012".parse().unwrap(), "acme-bills".parse().unwrap());
-        Candidate { org, account, bucket, path: "cur".parse().unwrap(), access, effective_from: None, report: None }
-    }
+    use crate::testkit::candidate;
 
     fn user(secret: &str) -> Candidate {
         let access = Access::User(UserAccess {
@@ -238,22 +228,22 @@ mod tests {
             secret_access_key: SecretString::from(secret).try_into().unwrap(),
             partition: Partition::AwsCn,
         });
-        Candidate { access, ..role() }
+        Candidate { access, ..candidate() }
     }
 
     #[test]
     fn every_field_counts_in_the_fingerprint() {
-        let RoleAccess { arn, session_name, external_id } = role().role().unwrap().clone();
-        let with = |access| Candidate { access: Access::Role(access), ..role() };
+        let RoleAccess { arn, session_name, external_id } = candidate().role().unwrap().clone();
+        let with = |access| Candidate { access: Access::Role(access), ..candidate() };
         let (name, id) = (session_name.clone(), external_id.clone());
         let all = [
-            role(),
-            Candidate { org: "123457".parse().unwrap(), ..role() },
-            Candidate { account: "123456789013".parse().unwrap(), ..role() },
-            Candidate { bucket: "acme-bill".parse().unwrap(), ..role() },
-            Candidate { path: "scur".parse().unwrap(), ..role() },
-            Candidate { effective_from: Some("2026-01".parse().unwrap()), ..role() },
-            Candidate { report: Some("hourly".parse().unwrap()), ..role() },
+            candidate(),
+            Candidate { org: "123457".parse().unwrap(), ..candidate() },
+            Candidate { account: "123456789013".parse().unwrap(), ..candidate() },
+            Candidate { bucket: "acme-bill".parse().unwrap(), ..candidate() },
+            Candidate { path: "scur".parse().unwrap(), ..candidate() },
+            Candidate { effective_from: Some("2026-01".parse().unwrap()), ..candidate() },
+            Candidate { report: Some("hourly".parse().unwrap()), ..candidate() },
             with(RoleAccess {
                 arn: "arn:aws:iam::123456789012:role/b".parse().unwrap(),
                 session_name: name,

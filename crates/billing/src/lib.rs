@@ -38,4 +38,6 @@ pub mod role;
 pub mod setup;
 pub mod spreadsheet;
 pub mod standing;
+#[cfg(test)]
+mod testkit;
 pub mod told;

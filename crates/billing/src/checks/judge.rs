@@ -119,30 +119,13 @@ pub(super) mod tests {
     use super::*;
     use crate::checks::cause::tests::denial;
     use crate::checks::report::State;
-    use crate::connection::{Access, RoleAccess};
     use crate::excess::UNPUBLISHED_READS;
-    use crate::names::{OrgId, SessionName};
     use crate::period::BillingPeriod;
     use crate::probe::{Accounts, Caller, FoundReport, Level, ObjectHead, Organization, Probe};
+    use crate::testkit::candidate;
 
     pub(in crate::checks) const NOW: OffsetDateTime = datetime!(2026-09-02 0:00 UTC);
     const OPERATOR: &str = "arn:aws:iam::999999999999:user/billconnect";
-
-    pub(in crate::checks) fn candidate() -> Candidate {
-        Candidate {
-            org: "123456".parse().unwrap(),
-            account: "123456789012".parse().unwrap(),
-            bucket: "acme-bills".parse().unwrap(),
-            path: "P".parse().unwrap(),
-            access: Access::Role(RoleAccess {
-                arn: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
-                session_name: SessionName::default(),
-                external_id: "123456".parse::<OrgId>().unwrap().external_id(),
-            }),
-            effective_from: None,
-            report: None,
-        }
-    }
 
     pub(in crate::checks) fn refusal<T>(action: &str, kind: RefusalKind) -> Probe<T> {
         Probe::Refused(Box::new(Refusal {

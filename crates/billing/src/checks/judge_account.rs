@@ -152,10 +152,11 @@ fn holder(candidate: &Candidate) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::judge::tests::{NOW, candidate, denied, good, judged, refusal};
+    use crate::checks::judge::tests::{NOW, denied, good, judged, refusal};
     use crate::checks::report::{State, Verdict};
     use crate::excess::UnpublishedRead;
     use crate::probe::Organization;
+    use crate::testkit::candidate;
 
     /// Changes the good evidence and gives the line of `check`. What is optional never keeps a connection from being made.
     fn line(check: Check, change: impl FnOnce(&mut Evidence)) -> CheckResult {

@@ -122,8 +122,9 @@ fn hours(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::judge::tests::{NOW, candidate, delivered, good, judged};
+    use crate::checks::judge::tests::{NOW, delivered, good, judged};
     use crate::checks::report::{State, Verdict};
+    use crate::testkit::candidate;
 
     /// Changes the one good report and gives the line of `check`. What is optional never keeps a connection from being made.
     fn line(check: Check, change: impl FnOnce(&mut FoundReport)) -> CheckResult {

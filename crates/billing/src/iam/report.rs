@@ -192,20 +192,8 @@ mod tests {
     use super::super::trust::tests::{OPERATOR, allow};
     use super::*;
     use crate::checks::{Severity, refuse_malformed_role};
-    use crate::connection::Access;
-    use crate::names::{OrgId, SessionName};
     use crate::role::{Partition, RoleArn};
-
-    fn candidate() -> Candidate {
-        let org: OrgId = "123456".parse().unwrap();
-        let access = Access::Role(RoleAccess {
-            arn: "arn:aws:iam::123456789012:role/billing".parse().unwrap(),
-            session_name: SessionName::default(),
-            external_id: org.external_id(),
-        });
-        let (account, bucket) = ("123456789012".parse().unwrap(), "acme-bills".parse().unwrap());
-        Candidate { org, account, bucket, path: "cur".parse().unwrap(), access, effective_from: None, report: None }
-    }
+    use crate::testkit::candidate;
 
     fn document(kind: PolicyKind, statements: &Value) -> Document {
         Document::parse(kind, &json!({ "Version": "2012-10-17", "Statement": statements }).to_string()).unwrap()
@@ -233,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_published_documents_hold_and_the_rest_is_skipped_with_why() {
-        let trust = policy::trust_policy(OPERATOR, &"123456".parse::<OrgId>().unwrap().external_id());
+        let trust = policy::trust_policy(OPERATOR, &"123456".parse::<crate::names::OrgId>().unwrap().external_id());
         let report = judged(Some(&trust["Statement"]), Some(&published()));
         assert!(holds(&report), "{report:#?}");
         for check in [

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use sample::{Mode, Spec};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::kit::bill::gzip;
 use crate::kit::emulator::python;
+use crate::kit::samples::deliver;
 use crate::kit::server::Server;
 use crate::kit::story::Story;
 use crate::kit::world::World;
@@ -117,7 +117,6 @@ pub async fn deliver_real(world: &World, text: &str) {
 /// Uploads a sample bill, connects it, and waits until every month is in.
 pub async fn sampled(mode: Mode, seed: u64) -> (Story, Value) {
     let mut story = Story::new().await;
-    let folder = TempDir::new().unwrap();
     let spec = Spec {
         seed,
         months: 2,
@@ -130,30 +129,12 @@ pub async fn sampled(mode: Mode, seed: u64) -> (Story, Value) {
         bucket: story.world.candidate.bucket.to_string(),
         ..Spec::default()
     };
-    sample::write(&spec, folder.path(), &mut |_| {}).unwrap();
-    let root = folder.path().join("bucket");
-    let mut files = vec![];
-    list(&root, &mut files);
-    // Manifests last, as AWS does, so that a poll never finds one whose files are on their way.
-    files.sort_by_key(|file| file.to_string_lossy().ends_with("Manifest.json"));
-    for file in files {
-        let key = file.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-        story.world.bucket.put(&key, std::fs::read(&file).unwrap()).await;
-    }
-    let totals = serde_json::from_slice(&std::fs::read(folder.path().join("totals.json")).unwrap()).unwrap();
+    let totals = deliver(&story, &spec).await;
     story.world.candidate.path = "bills".parse().unwrap();
     let answer = story.connect().await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     story.completed(2).await;
     (story, totals)
-}
-
-/// All files below a folder.
-pub fn list(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { list(&path, files) } else { files.push(path) }
-    }
 }
 
 async fn equals_its_totals(mode: Mode, seed: u64) {

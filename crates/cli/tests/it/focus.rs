@@ -8,9 +8,10 @@ use sample::{Mode, Spec};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::exact::{REAL_PAYER, deliver_real, list, real_bill};
+use crate::exact::{REAL_PAYER, deliver_real, real_bill};
 use crate::kit::bill::Delivery;
 use crate::kit::emulator::python;
+use crate::kit::samples::write_and_put;
 use crate::kit::server::Server;
 use crate::kit::story::Story;
 use crate::kit::tools::{run, succeeded};
@@ -51,15 +52,7 @@ async fn sampled() -> Sample {
         bucket: story.world.candidate.bucket.to_string(),
         ..Spec::default()
     };
-    sample::write(&spec, folder.path(), &mut |_| {}).unwrap();
-    let root = folder.path().join("bucket");
-    let mut files = vec![];
-    list(&root, &mut files);
-    files.sort_by_key(|file| file.to_string_lossy().ends_with("Manifest.json"));
-    for file in &files {
-        let key = file.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-        story.world.bucket.put(&key, std::fs::read(file).unwrap()).await;
-    }
+    let files = write_and_put(&story, (&spec, folder.path()), |_| true).await;
     let part = files.iter().find(|file| file.to_string_lossy().ends_with(".csv.gz")).unwrap();
     let parts = part.parent().unwrap().join("*.csv.gz").to_string_lossy().into_owned();
     story.world.candidate.path = "bills".parse().unwrap();
