@@ -6,6 +6,7 @@ pub mod account;
 pub mod audit;
 pub mod change;
 mod check;
+pub mod commitments;
 pub mod connect;
 mod delivered;
 pub mod deliveries;

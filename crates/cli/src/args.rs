@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, months, operator,
-    org, pause, receipts, reconcile, sample_bill, secrets, serve, service_account, setup, token,
+    org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -140,6 +140,8 @@ pub enum Command {
     Months(months::Args),
     /// Show costs.
     Costs(costs::Args),
+    /// Show what reservations and savings plans bought, what of it was used, and what that covered.
+    Reservations(reservations::Args),
     /// Show what months come from and came from, and what changed.
     Deliveries(deliveries::Args),
     /// Hold files, lake and answers of every month against each other, to the last digit.

@@ -4,6 +4,7 @@
 //! *Invariant:* nothing here sees a credential or HTTP, updates in place, or publishes a month whose rows or sums
 //! disagree with its delivery.
 
+mod commitments;
 mod compare;
 mod contain;
 mod cost_expr;
@@ -36,6 +37,7 @@ mod tags;
 mod testkit;
 mod verify;
 
+pub use commitments::BilledCommitments;
 pub use contain::is_decoding;
 pub use error::{IngestError, LakeError};
 pub use export::Export;

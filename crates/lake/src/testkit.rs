@@ -11,6 +11,7 @@ use billing::money::Amount;
 use billing::receipt::PartReceipt;
 use billing::reconcile::{SourceSum, SourceSums, SumKey};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 
 use crate::error::LakeError;
@@ -87,6 +88,12 @@ impl Charge {
         text.map(str::to_owned)
     }
 
+    /// Every instant is the charge's start, but those given among the other columns.
+    fn instant(&self, name: &str) -> OffsetDateTime {
+        let given = self.more.iter().find(|(known, _)| *known == name);
+        given.map_or(self.start, |(_, text)| OffsetDateTime::parse(text, &Rfc3339).unwrap())
+    }
+
     fn amount(&self, name: &str) -> Option<Amount> {
         let text = match name {
             "x_UnblendedCost" => Some(self.unblended),
@@ -111,7 +118,7 @@ pub(crate) fn batch(charges: &[Charge]) -> RecordBatch {
                 Arc::new(amounts.collect::<Decimal128Array>().with_precision_and_scale(38, 18).unwrap())
             }
             DataType::Timestamp(..) => {
-                let micros = charges.iter().map(|it| it.start.unix_timestamp() * 1_000_000);
+                let micros = charges.iter().map(|it| it.instant(name).unix_timestamp() * 1_000_000);
                 Arc::new(TimestampMicrosecondArray::from_iter_values(micros).with_timezone("UTC"))
             }
             DataType::Boolean => Arc::new(charges.iter().map(|it| Some(it.split)).collect::<BooleanArray>()),

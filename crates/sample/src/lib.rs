@@ -74,5 +74,5 @@ pub use format::Format;
 pub use month::Month;
 pub use random::{Draw, Drawn, draw};
 pub use spec::{Mode, Spec};
-pub use totals::{MonthTotals, Sums, Totals};
+pub use totals::{CommitmentSums, CoverageSums, MonthTotals, Sums, Totals};
 pub use write::{Progress, write};

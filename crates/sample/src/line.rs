@@ -1,5 +1,7 @@
 //! One line of a bill as the generator means it: its type, its money, and what a right reader makes of them.
 
+use std::sync::Arc;
+
 use crate::cells::Cells;
 use crate::column::Col;
 use crate::dec::Dec;
@@ -97,6 +99,28 @@ pub(crate) struct Money {
     pub(crate) plan_effective: Option<Dec>,
     pub(crate) total_commitment: Option<Dec>,
     pub(crate) used_commitment: Option<Dec>,
+    /// What the line is to a commitment, if it is about one.
+    pub(crate) committed: Option<Committed>,
+    /// Whether a commitment could have covered it.
+    pub(crate) coverable: bool,
+}
+
+/// What a line is to a reservation or a savings plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Committed {
+    pub(crate) arn: Arc<str>,
+    pub(crate) part: Part,
+}
+
+/// Which part of a commitment a line is about: hours of a reservation, or money of a savings plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// So much was used.
+    Used(Dec),
+    /// So much was bought, and so much of it was not used.
+    Bought { bought: Dec, unused: Dec },
+    /// A payment on its own.
+    Paid,
 }
 
 impl Money {

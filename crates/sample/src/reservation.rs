@@ -1,5 +1,7 @@
 //! Reservations: bought (`Fee`), paid by the month (`RIFee`), and used or not (`DiscountedUsage`).
 
+use std::sync::Arc;
+
 use crate::account::Bill;
 use crate::catalogue::{REGIONS, Region};
 use crate::column::Col;
@@ -7,7 +9,7 @@ use crate::compute::{self, Instance};
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
-use crate::line::{Kind, LineType, Money};
+use crate::line::{Committed, Kind, LineType, Money, Part};
 use crate::product::{CACHE, EC2, Product, RDS};
 
 /// How much of a commitment gets used.
@@ -83,7 +85,7 @@ struct Holding<'a> {
     terms: &'a Reservation,
     owner: usize,
     region: &'static Region,
-    arn: String,
+    arn: Arc<str>,
     /// AWS's number for the purchase; a number in a text column.
     subscription: String,
     /// How many instances it covers.
@@ -99,7 +101,8 @@ pub(crate) fn write(desk: &mut Desk<'_>) -> Result<(), SampleError> {
         let account = &desk.accounts[owner].id;
         let arn = format!("arn:aws:{service}:{}:{account}:reserved-instances/ri-2026-{at:04}", region.code);
         let count = desk.scene.plan.covers;
-        let holding = Holding { terms, owner, region, arn, subscription: format!("{}", 9_870_001_230 + at), count };
+        let subscription = format!("{}", 9_870_001_230 + at);
+        let holding = Holding { terms, owner, region, arn: arn.into(), subscription, count };
         if terms.is_new && desk.scene.index == 0 {
             holding.upfront(desk)?;
         }
@@ -127,7 +130,13 @@ impl Holding<'_> {
         desk.cells.set_amount(Col::UnblendedRate, Dec::ZERO);
         // On this line AWS states the hours of the whole term.
         desk.cells.set_amount(Col::ReservationTotalReservedUnits, Dec::whole(self.count * 365 * 24));
-        let money = Money { kind: Kind::ReservationUpfront, unblended: fee, blended: Some(fee), ..Money::default() };
+        let money = Money {
+            kind: Kind::ReservationUpfront,
+            unblended: fee,
+            blended: Some(fee),
+            committed: self.committed(Part::Paid),
+            ..Money::default()
+        };
         desk.emit(&Head { bill: Bill::Purchase, ..head }, &money)
     }
 
@@ -191,7 +200,14 @@ impl Holding<'_> {
         desk.accounts[account].tag(mark, &mut desk.cells);
         used.0 = [used.0[0] + quantity, used.0[1] + upfront, used.0[2] + recurring];
         let effective = Some(upfront + recurring);
-        desk.emit(&head, &Money { on_demand: Some(on_demand), reservation_effective: effective, ..Money::default() })
+        let money = Money {
+            on_demand: Some(on_demand),
+            reservation_effective: effective,
+            committed: self.committed(Part::Used(quantity)),
+            coverable: true,
+            ..Money::default()
+        };
+        desk.emit(&head, &money)
     }
 
     /// The month's fee, with what was left unused of it.
@@ -227,9 +243,14 @@ impl Holding<'_> {
             blended: Some(fee),
             unused_upfront: Some(amortised - used.0[1]),
             unused_recurring: Some(fee - used.0[2]),
+            committed: self.committed(Part::Bought { bought: Dec::whole(bought), unused: idle }),
             ..Money::default()
         };
         desk.emit(&head, &money)
+    }
+
+    fn committed(&self, part: Part) -> Option<Committed> {
+        Some(Committed { arn: Arc::clone(&self.arn), part })
     }
 
     /// Fees fall on the account that bought.
@@ -243,7 +264,7 @@ impl Holding<'_> {
         desk.place(self.region, [&usage_type, self.terms.usage[1], "Hrs", self.terms.usage[2]]);
         let cells = &mut desk.cells;
         let texts = [
-            (Col::ReservationArn, self.arn.as_str()),
+            (Col::ReservationArn, &*self.arn),
             (Col::ReservationSubscriptionId, &self.subscription),
             (Col::PricingTerm, "Reserved"),
             (Col::PricingLeaseContractLength, "1yr"),

@@ -1,12 +1,14 @@
 //! Savings plans: bought, paid, used and negated.
 
+use std::sync::Arc;
+
 use crate::account::Bill;
 use crate::catalogue::{REGIONS, Region};
 use crate::column::Col;
 use crate::dec::Dec;
 use crate::desk::{Desk, Head};
 use crate::error::SampleError;
-use crate::line::{LineType, Money};
+use crate::line::{Committed, LineType, Money, Part};
 use crate::product::{COMPUTE_PLANS, EC2, ECS, LAMBDA, Product};
 use crate::reservation::Habit;
 
@@ -59,7 +61,7 @@ struct Holding<'a> {
     plan: &'a SavingsPlan,
     owner: usize,
     region: &'static Region,
-    arn: String,
+    arn: Arc<str>,
     /// How many resources the hourly commitment is enough for.
     count: u64,
 }
@@ -72,7 +74,7 @@ pub(crate) fn write(desk: &mut Desk<'_>) -> Result<(), SampleError> {
             "arn:aws:savingsplans::{}:savingsplan/6f0c3a1e-5a1d-4c53-9f7e-0000000000{at:02}",
             desk.accounts[owner].id
         );
-        let holding = Holding { plan, owner, region: &REGIONS[at], arn, count: desk.scene.plan.covers };
+        let holding = Holding { plan, owner, region: &REGIONS[at], arn: arn.into(), count: desk.scene.plan.covers };
         if desk.scene.index == 0 && plan.upfront > Dec::ZERO {
             holding.upfront(desk)?;
         }
@@ -101,7 +103,8 @@ impl Holding<'_> {
         let fee = self.hourly()[1].times_whole(8760).to_cents();
         desk.cells.set_amount(Col::UsageAmount, Dec::whole(1));
         desk.cells.set_format(Col::LineItemDescription, format_args!("Upfront fee, {}", self.plan.terms[2]));
-        desk.emit(&head, &Money { unblended: fee, blended: Some(fee), ..Money::default() })
+        let committed = self.committed(Part::Paid);
+        desk.emit(&head, &Money { unblended: fee, blended: Some(fee), committed, ..Money::default() })
     }
 
     /// Covered usage of one account and the negation that cancels it; what of the commitment it used.
@@ -119,6 +122,8 @@ impl Holding<'_> {
                 blended: Some(quantity.times(self.plan.on_demand)),
                 on_demand: Some(quantity.times(self.plan.on_demand)),
                 plan_effective: Some(quantity.times(self.plan.rate)),
+                committed: self.committed(Part::Used(quantity.times(self.plan.rate))),
+                coverable: true,
                 ..Money::default()
             };
             self.covered(desk, (account, hours, resource), (quantity, &money))?;
@@ -194,9 +199,14 @@ impl Holding<'_> {
             blended: Some(fee),
             total_commitment: Some(total),
             used_commitment: Some(used),
+            committed: self.committed(Part::Bought { bought: total, unused: total - used }),
             ..Money::default()
         };
         desk.emit(&head, &money)
+    }
+
+    fn committed(&self, part: Part) -> Option<Committed> {
+        Some(Committed { arn: Arc::clone(&self.arn), part })
     }
 
     /// Fees are under the product code of the plans, and fall on the account that bought.
@@ -227,7 +237,7 @@ impl Holding<'_> {
     /// Every line of a plan carries its ARN: it is the only link between fee and usage.
     fn name(&self, desk: &mut Desk<'_>) {
         let texts = [
-            (Col::PlanArn, self.arn.as_str()),
+            (Col::PlanArn, &*self.arn),
             (Col::PlanOfferingType, self.plan.terms[0]),
             (Col::PlanPaymentOption, self.plan.terms[2]),
             (Col::PlanPurchaseTerm, "1yr"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::dec::Dec;
 use crate::desk::Entry;
-use crate::line::Charges;
+use crate::line::{Charges, Part};
 
 /// Sums of some lines. Amounts are exact decimal strings in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -20,6 +20,34 @@ pub struct Sums {
     pub effective: Dec,
     /// FOCUS `ListCost`.
     pub list: Dec,
+}
+
+/// What a bill says of one reservation or savings plan: quantities are hours, or money.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CommitmentSums {
+    /// How much was bought: the fees' own word, but of upfront fees, which name the whole term.
+    pub bought: Dec,
+    /// How much was used, added up line by line.
+    pub used: Dec,
+    /// How much was not.
+    pub unused: Dec,
+    /// FOCUS `EffectiveCost` of what was used.
+    pub used_cost: Dec,
+    /// FOCUS `EffectiveCost` of what was not.
+    pub unused_cost: Dec,
+    /// FOCUS `BilledCost` of its fees.
+    pub billed: Dec,
+    /// FOCUS `ListCost` of what it covered.
+    pub covered: Dec,
+}
+
+/// Usage that commitments are sold for, at FOCUS `ListCost`; spot usage is not among it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CoverageSums {
+    /// All of it.
+    pub coverable: Dec,
+    /// What one covered.
+    pub covered: Dec,
 }
 
 /// A month's totals, or all months'.
@@ -40,6 +68,10 @@ pub struct MonthTotals {
     pub by_day: BTreeMap<String, Sums>,
     /// By `bill/InvoiceId`; blank is the empty string.
     pub by_invoice: BTreeMap<String, Sums>,
+    /// By the ARN of the reservation or savings plan.
+    pub commitments: BTreeMap<String, CommitmentSums>,
+    /// By `lineItem/ProductCode`.
+    pub coverage: BTreeMap<String, CoverageSums>,
 }
 
 /// What `totals.json` holds.
@@ -86,6 +118,35 @@ impl Sums {
     }
 }
 
+impl CommitmentSums {
+    fn add(&mut self, part: Part, charges: &Charges) {
+        match part {
+            Part::Used(quantity) => {
+                self.used += quantity;
+                self.used_cost += charges.effective;
+                self.covered += charges.list;
+            }
+            Part::Bought { bought, unused } => {
+                self.bought += bought;
+                self.unused += unused;
+                self.unused_cost += charges.unused.unwrap_or_default();
+                self.billed += charges.billed;
+            }
+            Part::Paid => self.billed += charges.billed,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.bought += other.bought;
+        self.used += other.used;
+        self.unused += other.unused;
+        self.used_cost += other.used_cost;
+        self.unused_cost += other.unused_cost;
+        self.billed += other.billed;
+        self.covered += other.covered;
+    }
+}
+
 impl MonthTotals {
     /// Adds a line that made so many in the files, all of its charges among them where `stated` says so.
     pub(crate) fn add(&mut self, entry: &Entry<'_>, (rows, stated): (u64, Stated)) {
@@ -94,6 +155,14 @@ impl MonthTotals {
         self.sums.add(&charges, rows);
         // A stamp starts with its date.
         let day = &entry.start[..10];
+        if let Some(committed) = &entry.money.committed {
+            self.commitments.entry(committed.arn.to_string()).or_default().add(committed.part, &charges);
+        }
+        if entry.money.coverable {
+            let sums = self.coverage.entry(entry.product.to_owned()).or_default();
+            sums.coverable += charges.list;
+            sums.covered += if entry.money.committed.is_some() { charges.list } else { Dec::ZERO };
+        }
         let keys = [entry.product, entry.account, entry.line_type.name(), day, entry.invoice];
         for (breakdown, key) in self.breakdowns().into_iter().zip(keys) {
             match breakdown.get_mut(key) {
@@ -110,6 +179,14 @@ impl MonthTotals {
             for (key, sums) in theirs {
                 mine.entry(key.clone()).or_default().merge(sums);
             }
+        }
+        for (arn, sums) in &other.commitments {
+            self.commitments.entry(arn.clone()).or_default().merge(sums);
+        }
+        for (service, sums) in &other.coverage {
+            let mine = self.coverage.entry(service.clone()).or_default();
+            mine.coverable += sums.coverable;
+            mine.covered += sums.covered;
         }
     }
 

@@ -14,6 +14,10 @@ use crate::rng::Rng;
 const POD_EVERY: u64 = 40;
 const MARKETPLACE_EVERY: u64 = 90;
 
+/// How the usage types begin that reservations and savings plans are sold for.
+const COVERABLE: [&str; 7] =
+    ["BoxUsage:", "InstanceUsage:", "Multi-AZUsage:", "NodeUsage:", "Node:", "Fargate-", "Lambda-GB-Second"];
+
 /// `count` lines, spread evenly over the hours of the month.
 pub(crate) fn write(desk: &mut Desk<'_>, count: u64) -> Result<(), SampleError> {
     let weighted: Vec<&Offer> = OFFERS.iter().flat_map(|offer| std::iter::repeat_n(offer, offer.weight)).collect();
@@ -60,7 +64,8 @@ fn metered(desk: &mut Desk<'_>, (account, hours): Place, offer: &Offer) -> Resul
         cells.set_amount(Col::BlendedRate, rate);
     }
     discounts(desk, on_demand - unblended, unblended);
-    desk.emit(&head, &Money { unblended, blended, on_demand: Some(on_demand), ..Money::default() })
+    let coverable = COVERABLE.iter().any(|start| offer.usage[0].starts_with(start));
+    desk.emit(&head, &Money { unblended, blended, on_demand: Some(on_demand), coverable, ..Money::default() })
 }
 
 /// Private prices for storage, and now and then something within the free tier.

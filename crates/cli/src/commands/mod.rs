@@ -18,6 +18,7 @@ pub mod org;
 pub mod pause;
 pub mod receipts;
 pub mod reconcile;
+pub mod reservations;
 pub mod sample_bill;
 pub mod secrets;
 pub mod serve;
@@ -52,6 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Jobs(args) => jobs::run(global, args).await,
         Command::Months(args) => months::run(global, args).await,
         Command::Costs(args) => costs::run(global, args).await,
+        Command::Reservations(args) => reservations::run(global, args).await,
         Command::Deliveries(args) => deliveries::run(global, args).await,
         Command::Reconcile(args) => reconcile::run(global, args).await,
         Command::Export(args) => export::run(global, args).await,

@@ -6,6 +6,7 @@ mod audit;
 mod aws;
 mod changes;
 mod checks;
+mod commitments;
 mod copies;
 mod crash;
 mod deliveries;
