@@ -19,6 +19,7 @@ mod feed;
 mod full_disk;
 mod held;
 mod history;
+mod intern;
 mod limits;
 mod location;
 mod normalise;

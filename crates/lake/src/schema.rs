@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use billing::focus::columns::{self, Column, ColumnType, Nulls};
 use billing::money::{PRECISION, SCALE};
 
@@ -11,6 +13,19 @@ pub fn charges_schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> =
         LazyLock::new(|| Arc::new(Schema::new(columns::all().map(field).collect::<Vec<_>>())));
     Arc::clone(&SCHEMA)
+}
+
+/// A batch of these columns, in the order of [`charges_schema`]; texts may come as dictionaries, and nothing at all as nulls.
+pub(crate) fn charges_batch(columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+    let schema = charges_schema();
+    let packed = |(field, array): (&FieldRef, &ArrayRef)| {
+        if field.data_type() == array.data_type() {
+            return Arc::clone(field);
+        }
+        Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone()))
+    };
+    let fields: Vec<_> = schema.fields().iter().zip(&columns).map(packed).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 fn field(column: &Column) -> Field {

@@ -219,7 +219,7 @@ impl Staging {
     ) -> Result<(T, StagedFile), LakeError> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let path = self.lake.data_path(&self.month, self.attempt, number)?;
-        let (encoder, chunks) = Encoder::new(charges_schema())?;
+        let (encoder, chunks) = Encoder::new(&charges_schema())?;
         let (sender, batches) = sync_channel(BATCHES);
         let (complete, completed) = oneshot::channel();
         let store = Arc::clone(&self.lake.shared.store);

@@ -191,3 +191,11 @@ impl OrgLake {
         self.publish(reconciled).await.unwrap();
     }
 }
+
+/// A batch with each column as [`charges_schema`] has it, no dictionaries and no bare nulls.
+pub(crate) fn plain(batch: &RecordBatch) -> RecordBatch {
+    let columns = charges_schema();
+    let columns = batch.columns().iter().zip(columns.fields());
+    let columns = columns.map(|(array, field)| arrow::compute::cast(array, field.data_type()).unwrap()).collect();
+    RecordBatch::try_new(charges_schema(), columns).unwrap()
+}

@@ -20,7 +20,7 @@ use super::header::{Header, MapColumn};
 use super::limits::{Breach, Meter};
 use super::maps::{Apart, Known};
 use super::objects::append_json;
-use super::row::{Row, RowError};
+use super::row::{BLOCK_ROWS, Block, Row, RowError};
 use crate::limits::Limit;
 
 /// The cells of one column, as text.
@@ -103,12 +103,41 @@ pub(super) struct Columns {
     wrong: Option<(usize, RowError)>,
 }
 
+/// Some rows of a batch.
+pub(super) struct BatchBlock<'a> {
+    columns: &'a [Column],
+    first: usize,
+    rows: usize,
+    size: usize,
+}
+
+impl Block for BatchBlock<'_> {
+    type Row<'a>
+        = BatchRow<'a>
+    where
+        Self: 'a;
+
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    fn row(&self, at: usize) -> BatchRow<'_> {
+        BatchRow { columns: self.columns, row: self.first + at, size: self.size }
+    }
+
+    /// Arrow's texts are UTF-8 by construction.
+    fn check(&self, _rows: usize) -> Result<(), (usize, Fault)> {
+        Ok(())
+    }
+}
+
 /// A row of a batch.
 pub(super) struct BatchRow<'a> {
-    pub(super) columns: &'a [Column],
-    pub(super) row: usize,
+    columns: &'a [Column],
+    row: usize,
     /// About how long it is.
-    pub(super) size: usize,
+    size: usize,
 }
 
 impl Row for BatchRow<'_> {
@@ -145,11 +174,6 @@ impl Row for BatchRow<'_> {
 
     fn size(&self) -> usize {
         self.size
-    }
-
-    /// Arrow's texts are UTF-8 by construction.
-    fn check(&self) -> Result<(), Fault> {
-        Ok(())
     }
 }
 
@@ -203,11 +227,17 @@ impl Columns {
         Arc::new(cells.collect::<StringArray>())
     }
 
-    /// One of them.
-    pub(super) fn row(&mut self, row: usize) -> Result<BatchRow<'_>, RowError> {
-        match self.wrong.take_if(|(wrong, _)| *wrong == row) {
+    /// The rows from one place on, as many as a block has; an error where the first of them can't be read.
+    pub(super) fn block(&mut self, first: usize) -> Result<BatchBlock<'_>, RowError> {
+        let end = match &self.wrong {
+            Some((wrong, _)) => *wrong,
+            None => self.rows,
+        };
+        match self.wrong.take_if(|(wrong, _)| *wrong == first) {
             Some((_, error)) => Err(error),
-            None => Ok(BatchRow { columns: &self.cells, row, size: self.row_size }),
+            None => {
+                Ok(BatchBlock { columns: &self.cells, first, rows: BLOCK_ROWS.min(end - first), size: self.row_size })
+            }
         }
     }
 

@@ -38,6 +38,13 @@ pub(super) struct Charge {
     pub(super) committed: Option<Amount>,
 }
 
+/// A charge, and the place of its row in a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    pub(super) at: usize,
+    pub(super) charge: Charge,
+}
+
 impl Charge {
     /// A line whose columns are the lake's own: no rule of ours has a say in it.
     const STATED: Self = Self {

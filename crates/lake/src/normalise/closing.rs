@@ -13,7 +13,7 @@ use billing::reconcile::{SourceSums, SumOverflow};
 use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn, constant, zeros};
 use super::plan::Delivered;
 use super::sums::PartTotals;
-use crate::schema::charges_schema;
+use crate::schema::{charges_batch, charges_schema};
 
 /// By usage account and invoice, what the cancelling types leave; only where that is something.
 type Residuals = BTreeMap<(String, String), Amount>;
@@ -41,7 +41,7 @@ pub(super) fn charges(
 ) -> Result<RecordBatch, ArrowError> {
     let closing = Closing { residuals, delivered, currency: totals.currencies.first().map_or("USD", String::as_str) };
     let arrays: Result<Vec<_>, _> = charges_schema().fields().iter().map(|field| closing.array(field)).collect();
-    RecordBatch::try_new(charges_schema(), arrays?)
+    charges_batch(arrays?)
 }
 
 struct Closing<'a> {

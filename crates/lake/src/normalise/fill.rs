@@ -10,13 +10,13 @@ use billing::focus::mapping::{COUNTED, LineItemFact, SPOT};
 use billing::focus::services;
 use billing::money::Amount;
 
-use super::charge::{self, Charge, Role};
+use super::charge::{self, Charge, Placed, Role};
 use super::columns::{AmountColumn, FlagColumn, TextColumn, TimeColumn, constant};
 use super::error::{CellProblem, Fault};
 use super::instant;
 use super::lookup::{CapacityColumn, CommitmentColumn, RegionColumn, ResourceTypeColumn, ServiceColumn};
 use super::objects::ObjectColumn;
-use super::row::Row;
+use super::row::{Block, Row};
 
 /// What a text column holds where the source says nothing.
 pub(super) enum Otherwise {
@@ -126,33 +126,49 @@ pub(super) enum OnAdded {
 }
 
 impl Filler {
-    /// Appends the row's value for `charge`.
-    pub(super) fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
+    /// Appends the value of each of a block's charges; fails with the first row that is not right.
+    pub(super) fn fill(&mut self, block: &impl Block, charges: &[Placed]) -> Result<(), (usize, Fault)> {
         match self {
-            Self::Null(_) | Self::Always(_) | Self::Passed(_) => {}
-            Self::Text { only_with: Some(place), out, .. } if row.cell(*place).is_empty() => out.push_null(),
-            Self::Text { from, otherwise, out, .. } => fill_text(row, (from, otherwise), out)?,
-            // An amount belongs to the line; a charge that is added has only what splitting gives it.
-            Self::Amount { out, .. } if charge.role == Role::Unused => out.push(None),
-            Self::Amount { from, read, out } => out.push(read.read(row, from)?),
-            Self::Time { from, time, out } => out.push(time.read(row, *from)?),
-            Self::LineItemText { fact, beside, out } => {
+            Self::Null(_) | Self::Always(_) | Self::Passed(_) => Ok(()),
+            Self::Text { from, only_with, otherwise, out } => each(block, charges, |row, _| {
+                if only_with.is_some_and(|place| row.cell(place).is_empty()) {
+                    out.push_null();
+                    return Ok(());
+                }
+                fill_text(row, (from, otherwise), out)
+            }),
+            Self::Amount { from, read, out } => each(block, charges, |row, charge| {
+                // An amount belongs to the line; a charge that is added has only what splitting gives it.
+                let is_stated = charge.role == Role::Stated;
+                out.push(if is_stated { read.read(row, from)? } else { None });
+                Ok(())
+            }),
+            Self::Time { from, time, out } => {
+                each(block, charges, |row, _| time.read(row, *from).map(|micros| out.push(micros)))
+            }
+            Self::LineItemText { fact, beside, out } => all(block, charges, |row, charge| {
                 let beside = beside.map(|place| row.cell(place)).unwrap_or_default();
                 out.push_or_null(line_item_text(*fact, &beside, charge).unwrap_or_default());
-            }
-            Self::LineItemAmount { fact, currencies, out } => {
+            }),
+            Self::LineItemAmount { fact, currencies, out } => all(block, charges, |row, charge| {
                 out.push(line_item_amount(*fact, charge, || same_currency(row, *currencies)));
+            }),
+            Self::IsSplit { out } => all(block, charges, |_, charge| out.push(charge.split)),
+            Self::Service { service, out } => all(block, charges, |row, _| service.fill(row, out)),
+            Self::Commitment { commitment, out } => {
+                all(block, charges, |row, charge| commitment.fill(row, charge, out))
             }
-            Self::IsSplit { out } => out.push(charge.split),
-            Self::Service { service, out } => service.fill(row, out),
-            Self::Commitment { commitment, out } => commitment.fill(row, charge, out),
-            Self::Capacity { capacity, out } => capacity.fill(row, out),
-            Self::RegionName { region, out } => region.fill(row, out),
-            Self::ResourceType { resource, out } => resource.fill(row, out),
-            Self::Object { added: OnAdded::LeftOut, out, .. } if charge.role == Role::Unused => out.push_null(),
-            Self::Object { object, out, .. } => object.fill(row, out)?,
+            Self::Capacity { capacity, out } => all(block, charges, |row, _| capacity.fill(row, out)),
+            Self::RegionName { region, out } => all(block, charges, |row, _| region.fill(row, out)),
+            Self::ResourceType { resource, out } => all(block, charges, |row, _| resource.fill(row, out)),
+            Self::Object { object, added, out } => each(block, charges, |row, charge| {
+                if (*added, charge.role) == (OnAdded::LeftOut, Role::Unused) {
+                    out.push_null();
+                    return Ok(());
+                }
+                object.fill(row, out)
+            }),
         }
-        Ok(())
     }
 
     /// Passes on whole columns where nothing is to be done with their cells: for files that come in batches of columns.
@@ -187,6 +203,27 @@ impl Filler {
             Self::IsSplit { out } => Ok(out.finish()),
         }
     }
+}
+
+/// One charge after the other: all that it takes is then about one column.
+#[inline]
+fn each<B: Block>(
+    block: &B,
+    charges: &[Placed],
+    mut fill: impl FnMut(&B::Row<'_>, &Charge) -> Result<(), Fault>,
+) -> Result<(), (usize, Fault)> {
+    charges.iter().try_for_each(|Placed { at, charge }| fill(&block.row(*at), charge).map_err(|fault| (*at, fault)))
+}
+
+/// Likewise, where nothing can be wrong.
+#[inline]
+fn all<B: Block>(
+    block: &B,
+    charges: &[Placed],
+    mut fill: impl FnMut(&B::Row<'_>, &Charge),
+) -> Result<(), (usize, Fault)> {
+    charges.iter().for_each(|Placed { at, charge }| fill(&block.row(*at), charge));
+    Ok(())
 }
 
 fn fill_text(row: &impl Row, (from, otherwise): (&[usize], &Otherwise), out: &mut TextColumn) -> Result<(), Fault> {

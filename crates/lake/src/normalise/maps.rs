@@ -12,12 +12,12 @@ use billing::focus::mapping::Object;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::csv::{CsvRow, CsvRows};
+use super::csv::{CsvBlock, CsvRow, CsvRows};
 use super::error::{CellProblem, Fault};
 use super::header::{Header, MapColumn};
 use super::limits::{Breach, Meter, is_deeper};
 use super::objects::{append_json, json};
-use super::row::{Row, RowError, Rows};
+use super::row::{Block, Row, RowError, Rows};
 use crate::limits::Limit;
 
 /// The most bytes that what is remembered of one column's maps may take before it is forgotten.
@@ -156,6 +156,10 @@ impl MapReader {
 pub(super) struct MappedRows<R> {
     rows: CsvRows<R>,
     maps: Vec<TextMap>,
+    /// The maps of the rows at hand, row after row.
+    apart: Vec<Rc<Apart>>,
+    /// Why there is nothing behind the rows at hand.
+    broken: Option<RowError>,
     shape: Vec<Place>,
     null_word: Option<&'static [u8]>,
 }
@@ -183,32 +187,78 @@ impl<R: Read> MappedRows<R> {
             }
         }
         let maps = header.maps().iter().map(|map| TextMap::new(header.dialect(), map, meter)).collect();
-        Self { rows, maps, shape, null_word: header.dialect().null_word().map(str::as_bytes) }
+        let null_word = header.dialect().null_word().map(str::as_bytes);
+        Self { rows, maps, apart: Vec::new(), broken: None, shape, null_word }
     }
 }
 
 impl<R: Read> Rows for MappedRows<R> {
+    type Block<'a>
+        = MappedBlock<'a>
+    where
+        Self: 'a;
+
+    fn next(&mut self) -> Result<Option<MappedBlock<'_>>, RowError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
+        let Some(rows) = self.rows.next_block()? else { return Ok(None) };
+        self.apart.clear();
+        let mut whole = 0;
+        for row in (0..rows.len()).map(|at| rows.row(at)) {
+            let apart = self.maps.iter_mut().map(|map| map.apart(&row, self.null_word));
+            match apart.collect::<Result<Vec<_>, _>>() {
+                Ok(apart) => self.apart.extend(apart),
+                Err(error) if whole == 0 => return Err(error),
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
+            }
+            whole += 1;
+        }
+        let Self { apart, maps, shape, null_word, .. } = self;
+        Ok(Some(MappedBlock { rows, whole, apart, maps: maps.len(), shape, null_word: *null_word }))
+    }
+}
+
+/// Some rows of text with their maps taken apart.
+pub(super) struct MappedBlock<'a> {
+    rows: &'a CsvBlock,
+    /// How many of them could be taken apart.
+    whole: usize,
+    /// Row after row.
+    apart: &'a [Rc<Apart>],
+    maps: usize,
+    shape: &'a [Place],
+    null_word: Option<&'static [u8]>,
+}
+
+impl Block for MappedBlock<'_> {
     type Row<'a>
         = MappedRow<'a>
     where
         Self: 'a;
 
-    fn next(&mut self) -> Result<Option<MappedRow<'_>>, RowError> {
-        let Some(row) = self.rows.next()? else { return Ok(None) };
-        for map in &mut self.maps {
-            let cell = row.cell(map.place);
-            let cell = if self.null_word == Some(&*cell) { Cow::default() } else { cell };
-            let wrong = |untaken: Untaken| untaken.error(map.place, &String::from_utf8_lossy(&cell));
-            map.current = map.known.apart(&cell).map_err(wrong)?;
-        }
-        Ok(Some(MappedRow { row, maps: &self.maps, shape: &self.shape, null_word: self.null_word }))
+    fn len(&self) -> usize {
+        self.whole
+    }
+
+    #[inline]
+    fn row(&self, at: usize) -> MappedRow<'_> {
+        let maps = &self.apart[at * self.maps..(at + 1) * self.maps];
+        MappedRow { row: self.rows.row(at), maps, shape: self.shape, null_word: self.null_word }
+    }
+
+    fn check(&self, rows: usize) -> Result<(), (usize, Fault)> {
+        self.rows.check(rows)
     }
 }
 
 /// One row of text with its maps taken apart.
 pub(super) struct MappedRow<'a> {
     row: CsvRow<'a>,
-    maps: &'a [TextMap],
+    maps: &'a [Rc<Apart>],
     shape: &'a [Place],
     null_word: Option<&'static [u8]>,
 }
@@ -216,8 +266,8 @@ pub(super) struct MappedRow<'a> {
 impl Row for MappedRow<'_> {
     fn cell(&self, column: usize) -> Cow<'_, [u8]> {
         match self.shape.get(column) {
-            Some(Place::Rest(map)) => Cow::Borrowed(&self.maps[*map].current.rest),
-            Some(Place::Entry(map, at)) => Cow::Borrowed(&self.maps[*map].current.cells[*at]),
+            Some(Place::Rest(map)) => Cow::Borrowed(&self.maps[*map].rest),
+            Some(Place::Entry(map, at)) => Cow::Borrowed(&self.maps[*map].cells[*at]),
             Some(Place::File) | None if self.null_word == Some(self.row.raw(column)) => Cow::default(),
             Some(Place::File) | None => self.row.cell(column),
         }
@@ -226,22 +276,25 @@ impl Row for MappedRow<'_> {
     fn size(&self) -> usize {
         self.row.size()
     }
-
-    fn check(&self) -> Result<(), Fault> {
-        self.row.check()
-    }
 }
 
 /// One column of maps as JSON text.
 struct TextMap {
     place: usize,
     known: Known,
-    current: Rc<Apart>,
 }
 
 impl TextMap {
     fn new(dialect: Dialect, map: &MapColumn, meter: &Meter) -> Self {
-        Self { place: map.place, known: Known::new(dialect, map.clone(), meter), current: Rc::default() }
+        Self { place: map.place, known: Known::new(dialect, map.clone(), meter) }
+    }
+
+    /// What the row's map is taken apart into.
+    fn apart(&mut self, row: &CsvRow<'_>, null_word: Option<&'static [u8]>) -> Result<Rc<Apart>, RowError> {
+        let cell = row.cell(self.place);
+        let cell = if null_word == Some(&*cell) { Cow::default() } else { cell };
+        let wrong = |untaken: Untaken| untaken.error(self.place, &String::from_utf8_lossy(&cell));
+        self.known.apart(&cell).map_err(wrong)
     }
 }
 
@@ -354,11 +407,12 @@ mod tests {
              2,,{}\n",
         );
         let name = header.place("product/ProductName").unwrap();
-        let row = rows.next().unwrap().unwrap();
+        let block = rows.next().unwrap().unwrap();
+        let row = block.row(0);
         assert_eq!((cell(&row, 0), cell(&row, name)), ("1".into(), "EC2".into()));
         assert_eq!(cell(&row, 1), r#"{"vcpu":"2","volumeType":"gp3"}"#);
         assert_eq!(cell(&row, 2), r#"{"team":"a \"b\"","aws_created_by":"me"}"#);
-        let row = rows.next().unwrap().unwrap();
+        let row = block.row(1);
         assert_eq!([name, 1, 2].map(|place| cell(&row, place)), ["", "", ""]);
         assert!(rows.next().unwrap().is_none());
     }
@@ -367,7 +421,8 @@ mod tests {
     fn two_keys_that_come_down_to_one_keep_apart() {
         let (_, mut rows) =
             rows("line_item_unblended_cost,resource_tags\n1,\"{\"\"user_a\"\":\"\"1\"\",\"\"user:a\"\":\"\"2\"\"}\"\n");
-        let row = rows.next().unwrap().unwrap();
+        let block = rows.next().unwrap().unwrap();
+        let row = block.row(0);
         assert_eq!(cell(&row, 1), r#"{"a":"1","user:a":"2"}"#);
     }
 
@@ -383,7 +438,8 @@ mod tests {
     #[test]
     fn null_is_a_word_for_nothing_in_focus_exports_only() {
         let (_, mut rows) = rows("BilledCost,Tags,ResourceId,ResourceName\n1,NULL,NULL,\"NULL\"\n");
-        let row = rows.next().unwrap().unwrap();
+        let block = rows.next().unwrap().unwrap();
+        let row = block.row(0);
         assert_eq!([1, 2, 3].map(|place| cell(&row, place)), ["", "", "NULL"]);
     }
 }

@@ -152,9 +152,11 @@ pub(super) fn append_json(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use arrow::array::AsArray;
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
 
     use super::super::csv::CsvRows;
-    use super::super::row::Rows;
+    use super::super::row::{Block, Rows};
     use super::super::unpack::Marks;
     use super::*;
 
@@ -165,10 +167,10 @@ mod tests {
         let header = Header::of(header).unwrap();
         let mut column = ObjectColumn::new(object, &header).unwrap();
         let mut out = TextColumn::new();
-        while let Some(row) = rows.next().unwrap() {
-            column.fill(&row, &mut out).unwrap();
+        while let Some(block) = rows.next().unwrap() {
+            (0..block.len()).for_each(|at| column.fill(&block.row(at), &mut out).unwrap());
         }
-        let array = out.finish().unwrap();
+        let array = cast(&out.finish().unwrap(), &DataType::Utf8).unwrap();
         assert_eq!(array.as_string::<i32>().iter().collect::<Vec<_>>(), expect);
     }
 

@@ -12,7 +12,7 @@ use billing::focus::mapping::LINE_ITEM_TYPE;
 use billing::formats::{Format, Packing};
 use billing::told::told;
 
-use super::charge::{Charge, ChargePlan};
+use super::charge::{Charge, ChargePlan, Placed, Role};
 use super::columns::BATCH_ROWS;
 use super::csv::CsvRows;
 use super::error::{Fault, IngestError};
@@ -24,11 +24,11 @@ use super::objects;
 use super::parquet;
 use super::payer::PayerCheck;
 use super::plan::{self, Delivered};
-use super::row::{Row, RowError, Rows};
+use super::row::{BLOCK_ROWS, Block, Row, RowError, Rows};
 use super::sums::{PartTotals, RunningSums};
 use super::unpack::{self, Marks};
 use crate::limits::Limit;
-use crate::schema::charges_schema;
+use crate::schema::charges_batch;
 
 /// A batch ends when its rows had this many bytes, however few they are: memory does not grow with the length of rows.
 const BATCH_BYTES: usize = 16 << 20;
@@ -126,6 +126,23 @@ fn row_error(name: &str, row: u64, (error, columns): (RowError, &[String])) -> I
     }
 }
 
+/// The first wrong row of a block, as its columns are gone through one after the other.
+struct FirstWrong {
+    /// Rows of which nothing wrong is known.
+    rows: usize,
+    found: Option<(usize, Fault)>,
+}
+
+impl FirstWrong {
+    fn note(&mut self, result: Result<(), (usize, Fault)>) {
+        if let Err((at, fault)) = result
+            && at < self.rows
+        {
+            (self.rows, self.found) = (at, Some((at, fault)));
+        }
+    }
+}
+
 /// A file being read.
 struct Part<'f> {
     file: &'f str,
@@ -138,8 +155,10 @@ struct Part<'f> {
     unknown_types: BTreeSet<String>,
     currencies: HashSet<Vec<u8>>,
     currency: Option<usize>,
+    /// Rows taken so far.
     row: u64,
     charges_added: u64,
+    charges_of_block: Vec<Placed>,
     batch_rows: usize,
     batch_bytes: usize,
     /// What all rows so far had.
@@ -163,6 +182,7 @@ impl<'f> Part<'f> {
             header,
             row: 0,
             charges_added: 0,
+            charges_of_block: Vec::new(),
             batch_rows: 0,
             batch_bytes: 0,
             bytes: 0,
@@ -179,16 +199,15 @@ impl<'f> Part<'f> {
 
     fn read(mut self, rows: &mut impl Rows, sink: &mut Sink<'_>) -> Result<PartTotals, IngestError> {
         loop {
-            self.row += 1;
             let next = rows.next();
-            let wrong = |error| row_error(self.file, self.row, (error, self.header.spelled()));
-            let Some(row) = next.map_err(wrong)? else { break };
-            self.check_size(&row)?;
-            self.take(&row).map_err(|fault| self.cell_error(&row, fault))?;
+            let wrong = |error| row_error(self.file, self.row + 1, (error, self.header.spelled()));
+            let Some(block) = next.map_err(wrong)? else { break };
+            self.take_block(&block)?;
             // It borrows the rows, which are asked about their batch next.
-            drop(row);
+            drop(block);
             // A row may make two charges.
-            if self.batch_rows + 1 >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES || rows.is_batch_end() {
+            let is_full = self.batch_rows + 2 * BLOCK_ROWS > BATCH_ROWS || self.batch_bytes >= BATCH_BYTES;
+            if is_full || rows.is_batch_end() {
                 sink(self.batch(rows)?)?;
             }
         }
@@ -206,20 +225,36 @@ impl<'f> Part<'f> {
         })
     }
 
+    /// Takes all rows of a block, or fails with what is wrong with the first one that is not right.
+    fn take_block(&mut self, block: &impl Block) -> Result<(), IngestError> {
+        let too_large = |at| self.check_size(at, &block.row(at)).err().map(|error| (at, error));
+        let too_large = (0..block.len()).find_map(too_large);
+        // Rows before one that is too large may be wrong themselves.
+        let rows = too_large.as_ref().map_or(block.len(), |(at, _)| *at);
+        let mut charges = std::mem::take(&mut self.charges_of_block);
+        charges.clear();
+        if let Some((at, fault)) = self.take(block, rows, &mut charges) {
+            return Err(self.cell_error(at, (&block.row(at), fault)));
+        }
+        self.charges_of_block = charges;
+        self.row += rows as u64;
+        too_large.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
     /// Whether the row, its cells and the rows so far are as few and short as they must be.
     #[inline]
-    fn check_size(&self, row: &impl Row) -> Result<(), IngestError> {
+    fn check_size(&self, at: usize, row: &impl Row) -> Result<(), IngestError> {
         let long = self.meter.of(Limit::FieldBytes).min(self.meter.of(Limit::RowBytes));
+        let number = self.row + 1 + at as u64;
         let rows = self.meter.of(Limit::PartRows);
-        if self.row <= rows && row.size() as u64 <= long { Ok(()) } else { self.check_each(row) }
+        if number <= rows && row.size() as u64 <= long { Ok(()) } else { self.check_each(number, row) }
     }
 
     /// Likewise, cell by cell: nearly no row is as long as one cell may be.
     #[cold]
-    fn check_each(&self, row: &impl Row) -> Result<(), IngestError> {
-        let too_much =
-            |column: Option<&str>, breach| IngestError::too_much(self.file, (Some(self.row), column), breach);
-        self.meter.check(Limit::PartRows, self.row).map_err(|breach| too_much(None, breach))?;
+    fn check_each(&self, number: u64, row: &impl Row) -> Result<(), IngestError> {
+        let too_much = |column: Option<&str>, breach| IngestError::too_much(self.file, (Some(number), column), breach);
+        self.meter.check(Limit::PartRows, number).map_err(|breach| too_much(None, breach))?;
         self.meter.check(Limit::RowBytes, row.size() as u64).map_err(|breach| too_much(None, breach))?;
         for (place, column) in self.header.spelled().iter().enumerate() {
             let found = row.cell(place).len() as u64;
@@ -228,29 +263,51 @@ impl<'f> Part<'f> {
         Ok(())
     }
 
-    fn take(&mut self, row: &impl Row) -> Result<(), Fault> {
-        if let Some(payer) = &self.payer {
-            payer.check(row)?;
+    /// Takes the first `rows` of a block, one column of the lake after the other; gives the first row that is wrong, and in it
+    /// what is looked at first.
+    fn take(&mut self, block: &impl Block, rows: usize, charges: &mut Vec<Placed>) -> Option<(usize, Fault)> {
+        let mut wrong = FirstWrong { rows, found: None };
+        wrong.note(self.charge(block, rows, charges));
+        for filler in &mut self.fillers {
+            wrong.note(filler.fill(block, charges));
         }
-        let (stated, added) = self.charges.charges(row)?;
-        self.fill(row, &stated)?;
-        if let Some(added) = added {
-            self.fill(row, &added)?;
-            self.charges_added += 1;
+        wrong.note(block.check(wrong.rows));
+        wrong.note(self.add(block, charges));
+        if let Some(picked) = &mut self.picked {
+            picked.extend(charges.iter().map(|Placed { at, .. }| block.row(*at).place()));
         }
-        row.check()?;
-        self.sums.add(row, &stated)?;
-        self.note(row, &stated);
-        self.batch_bytes += row.size();
-        Ok(())
+        self.batch_rows += charges.len();
+        wrong.found
     }
 
-    fn fill(&mut self, row: &impl Row, charge: &Charge) -> Result<(), Fault> {
-        self.batch_rows += 1;
-        if let Some(picked) = &mut self.picked {
-            picked.push(row.place());
+    /// The charges of the rows, up to one that has none.
+    fn charge(&self, block: &impl Block, rows: usize, charges: &mut Vec<Placed>) -> Result<(), (usize, Fault)> {
+        (0..rows).try_for_each(|at| {
+            let wrong = |fault| (at, fault);
+            let row = block.row(at);
+            if let Some(payer) = &self.payer {
+                payer.check(&row).map_err(wrong)?;
+            }
+            let (stated, added) = self.charges.charges(&row).map_err(wrong)?;
+            charges.push(Placed { at, charge: stated });
+            charges.extend(added.map(|charge| Placed { at, charge }));
+            Ok(())
+        })
+    }
+
+    /// Counts the rows, and what they say of the file as a whole.
+    fn add(&mut self, block: &impl Block, charges: &[Placed]) -> Result<(), (usize, Fault)> {
+        for Placed { at, charge } in charges {
+            if charge.role == Role::Unused {
+                self.charges_added += 1;
+                continue;
+            }
+            let row = block.row(*at);
+            self.sums.add(&row, charge).map_err(|fault| (*at, fault))?;
+            self.note(&row, charge);
+            self.batch_bytes += row.size();
         }
-        self.fillers.iter_mut().try_for_each(|filler| filler.fill(row, charge))
+        Ok(())
     }
 
     /// Remembers what is told of the file as a whole.
@@ -280,15 +337,15 @@ impl<'f> Part<'f> {
         };
         let arrays: Result<Vec<_>, _> = self.fillers.iter_mut().map(|filler| filler.finish(rows, passed)).collect();
         arrays
-            .and_then(|arrays| RecordBatch::try_new(charges_schema(), arrays))
+            .and_then(charges_batch)
             .map_err(|error| IngestError::Charges { file: self.file.to_owned(), reason: error.to_string() })
     }
 
-    fn cell_error(&self, row: &impl Row, fault: Fault) -> IngestError {
+    fn cell_error(&self, at: usize, (row, fault): (&impl Row, Fault)) -> IngestError {
         let value = String::from_utf8_lossy(&row.cell(fault.column)).into_owned();
         IngestError::Cell {
             file: self.file.to_owned(),
-            row: self.row,
+            row: self.row + 1 + at as u64,
             column: told(&self.header.spelled()[fault.column]),
             value: told(&value),
             problem: fault.problem,

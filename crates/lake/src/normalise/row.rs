@@ -37,9 +37,6 @@ pub(super) trait Row {
 
     /// The size of the row in bytes, about.
     fn size(&self) -> usize;
-
-    /// Whether all of it is text, and all cells looked at so far were written right.
-    fn check(&self) -> Result<(), Fault>;
 }
 
 /// Why there is no next row.
@@ -63,15 +60,58 @@ impl From<Breach> for RowError {
     }
 }
 
-/// The rows of a file, in order.
-pub(super) trait Rows {
-    /// A row, which lives until the next one is asked for.
+/// Some rows of a file, one after the other: few enough that they stay in the processor's cache while one column after
+/// the other is made of them.
+pub(super) trait Block {
+    /// One of them.
     type Row<'a>: Row
     where
         Self: 'a;
 
-    /// The next row, `None` at the end.
-    fn next(&mut self) -> Result<Option<Self::Row<'_>>, RowError>;
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// The row at a place below [`Self::len`].
+    fn row(&self, at: usize) -> Self::Row<'_>;
+
+    /// Whether all of the first `rows` are text, and all of their cells that were looked at were written right; else the first
+    /// one that is not.
+    fn check(&self, rows: usize) -> Result<(), (usize, Fault)>;
+}
+
+impl<B: Block> Block for &B {
+    type Row<'a>
+        = B::Row<'a>
+    where
+        Self: 'a;
+
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    #[inline]
+    fn row(&self, at: usize) -> B::Row<'_> {
+        (**self).row(at)
+    }
+
+    fn check(&self, rows: usize) -> Result<(), (usize, Fault)> {
+        (**self).check(rows)
+    }
+}
+
+/// The most rows of a block.
+pub(super) const BLOCK_ROWS: usize = 128;
+
+/// The rows of a file, in order.
+pub(super) trait Rows {
+    /// Some rows, which live until the next ones are asked for.
+    type Block<'a>: Block
+    where
+        Self: 'a;
+
+    /// The next rows, at least one and at most [`BLOCK_ROWS`]; `None` at the end. An error is of the row behind all that came
+    /// before.
+    fn next(&mut self) -> Result<Option<Self::Block<'_>>, RowError>;
 
     /// Whether the last row was its batch's last, where the file has batches.
     fn is_batch_end(&self) -> bool {

@@ -19,13 +19,13 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader,
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetStatisticsPolicy};
 
-use super::batches::{BatchRow, Columns};
+use super::batches::{BatchBlock, Columns};
 use super::error::IngestError;
 use super::header::Header;
 use super::limits::{Breach, Meter};
 use super::maps::Known;
 use super::part::Source;
-use super::row::{RowError, Rows};
+use super::row::{Block, RowError, Rows};
 use super::unpack::Marks;
 use pages::Pages;
 
@@ -195,15 +195,15 @@ impl ParquetRows {
 }
 
 impl Rows for ParquetRows {
-    type Row<'a> = BatchRow<'a>;
+    type Block<'a> = BatchBlock<'a>;
 
-    fn next(&mut self) -> Result<Option<BatchRow<'_>>, RowError> {
+    fn next(&mut self) -> Result<Option<BatchBlock<'_>>, RowError> {
         if self.at == self.columns.rows() && !self.load()? {
             return Ok(None);
         }
-        let row = self.at;
-        self.at += 1;
-        self.columns.row(row).map(Some)
+        let block = self.columns.block(self.at)?;
+        self.at += block.len();
+        Ok(Some(block))
     }
 
     fn is_batch_end(&self) -> bool {

@@ -21,6 +21,7 @@ use time::macros::datetime;
 use super::{IngestError, Normaliser, PartTotals};
 use crate::limits::Limits;
 use crate::schema::charges_schema;
+use crate::testkit::plain;
 
 /// The columns that every test's file has, before its own.
 const HEADER: &str = "lineItem/LineItemType,lineItem/UnblendedCost,lineItem/UsageAccountId,lineItem/UsageStartDate,lineItem/UsageEndDate";
@@ -64,7 +65,7 @@ fn read_packed(packed: &[u8]) -> Result<Read, IngestError> {
 fn read_within(packed: &[u8], limits: Limits) -> Result<Read, IngestError> {
     let mut batches = Vec::new();
     let totals = Normaliser::new(&head(), std::env::temp_dir(), limits).read_part(&part(), packed, &mut |batch| {
-        batches.push(batch);
+        batches.push(plain(&batch));
         Ok(())
     })?;
     Ok(Read { charges: concat_batches(&charges_schema(), &batches).unwrap(), totals })
@@ -108,6 +109,7 @@ impl Read {
 
 #[track_caller]
 fn column(charges: &RecordBatch, name: &str) -> Vec<String> {
+    let charges = plain(charges);
     let array = charges.column_by_name(name).unwrap_or_else(|| panic!("no column `{name}`"));
     let text = |row: usize| {
         if array.is_null(row) {
