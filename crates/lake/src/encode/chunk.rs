@@ -24,9 +24,9 @@ use crate::intern::Interner;
 /// A page ends with the batch in which it has this many rows…
 const PAGE_ROWS: usize = 16 << 10;
 /// … or this many bytes of values that are written out.
-const PAGE_BYTES: usize = 1 << 20;
+const PAGE_BYTES: usize = 256 << 10;
 /// A dictionary that has grown beyond this many bytes is no longer added to: what follows is written out.
-const DICTIONARY_BYTES: usize = 1 << 20;
+const DICTIONARY_BYTES: usize = 512 << 10;
 /// The longest value that statistics tell.
 const BOUND_BYTES: usize = 64;
 
@@ -237,10 +237,13 @@ impl Chunk {
     pub(super) fn finish(&mut self, packer: &mut Packer) -> Result<(Bytes, ColumnCloseResult)> {
         self.end_page(packer)?;
         let statistics = self.statistics();
-        let mut sink = TrackedWrite::new(Vec::with_capacity(self.pages_size + (16 << 10)));
+        let dictionary = self.dictionary_page(packer)?;
+        let size = self.pages_size + dictionary.as_ref().map_or(0, CompressedPage::compressed_size);
+        // Each page has a head of some dozen bytes.
+        let mut sink = TrackedWrite::new(Vec::with_capacity(size + (self.pages.len() + 1) * 64));
         let mut writer = SerializedPageWriter::new(&mut sink);
         let (mut sizes, mut dictionary_at, mut pages_at) = ([0, 0], None, 0);
-        for page in self.dictionary_page(packer)?.into_iter().chain(self.pages.drain(..)) {
+        for page in dictionary.into_iter().chain(self.pages.drain(..)) {
             let spec = writer.write_page(page)?;
             if spec.page_type == PageType::DICTIONARY_PAGE {
                 (dictionary_at, pages_at) = (Some(place(spec.offset)), spec.offset + spec.bytes_written);

@@ -27,13 +27,13 @@ use crate::error::LakeError;
 use crate::table::START_COLUMN;
 
 /// The most memory that the encoded rows of a row group may take.
-const ROW_GROUP_BYTES: usize = 24 << 20;
+const ROW_GROUP_BYTES: usize = 16 << 20;
 /// The most rows of a row group: few enough that two threads can share a question about one file.
 const ROW_GROUP_ROWS: usize = 256 << 10;
 /// How much is handed to the storage at once: the least that S3 takes as a part.
 const CHUNK_BYTES: usize = 5 << 20;
 /// Chunks under way to the storage at most.
-const CHUNKS: usize = 2;
+const CHUNKS: usize = 1;
 
 /// Columns by which questions leave out row groups; for the rest, statistics would cost more than they save.
 const PRUNED_BY: [&str; 5] = [START_COLUMN, "SubAccountId", "x_ServiceCode", "x_LineItemType", "RegionId"];

@@ -126,8 +126,9 @@ impl CsvBlock {
         self.starts.push(end);
         self.text.extend_from_slice(record.as_slice());
         self.text.push(b'\n');
-        self.ends.extend(record.iter().map(|cell| {
-            let its = end + u32::try_from(cell.len()).unwrap_or(u32::MAX);
+        self.ends.extend((0..record.len()).map(|column| {
+            let length = record.get(column).map_or(0, <[u8]>::len);
+            let its = end + u32::try_from(length).unwrap_or(u32::MAX);
             end = its + 1;
             its
         }));

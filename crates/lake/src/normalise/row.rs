@@ -100,7 +100,7 @@ impl<B: Block> Block for &B {
 }
 
 /// The most rows of a block.
-pub(super) const BLOCK_ROWS: usize = 128;
+pub(super) const BLOCK_ROWS: usize = 32;
 
 /// The rows of a file, in order.
 pub(super) trait Rows {
