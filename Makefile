@@ -23,9 +23,10 @@ demo: $(KIT) ## connect a customer, read its bill and answer costs, on this mach
 test: $(TESTS) $(FOCUS)/.stamp $(JUDGE)/node_modules/.stamp ## run all tests
 	cargo test --workspace --locked --no-fail-fast --lib --bins --tests
 
-bench: $(BENCH_VENV)/.bench ## measure a connect with AWS far away, and ingest beside DuckDB, Polars and gunzip (ROWS=2000000, PARTS=4)
+bench: $(BENCH_VENV)/.bench ## measure a connect with AWS far away, ingest (ROWS=2000000, PARTS=4) and questions (CHARGES=10000000) beside DuckDB
 	@$(BENCH_VENV)/bin/python bench/connect.py
 	@$(BENCH_VENV)/bin/python bench/ingest.py
+	@$(BENCH_VENV)/bin/python bench/query.py
 
 # All with the dev profile, so that the tests find what the lints have built.
 lint: $(LINTS) ## formatting, clippy, documentation and what may be linked; every warning is an error

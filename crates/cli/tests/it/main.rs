@@ -30,6 +30,7 @@ mod polling;
 mod probes;
 mod reconciliation;
 mod reports;
+mod rollups;
 mod rooms;
 mod rotation;
 mod secret_keys;
