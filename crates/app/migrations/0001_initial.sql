@@ -231,6 +231,39 @@ CREATE TABLE manifests (
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
+-- What came of the last look at the organization of a bill connect's account.
+CREATE TABLE organizations (
+    org_id             INTEGER NOT NULL,
+    connect_id         TEXT    NOT NULL,
+    -- The organization and who manages it, as far as AWS ever described it.
+    organization_id    TEXT,
+    management_account TEXT,
+    state              TEXT    NOT NULL,
+    -- What is in the way and what to do about it.
+    problem            TEXT,
+    looked_at          INTEGER NOT NULL,
+    -- When all of it was last seen.
+    seen_at            INTEGER,
+    -- Raised whenever anything below changes, so that what was made of it is known to be old.
+    revision           INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (org_id, connect_id),
+    CHECK ((organization_id IS NULL) = (management_account IS NULL)),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;
+
+-- What was seen of accounts and units, each from the day on which it was first seen so until the day of the next row.
+CREATE TABLE organization_facts (
+    org_id     INTEGER NOT NULL,
+    connect_id TEXT    NOT NULL,
+    kind       TEXT    NOT NULL CHECK (kind IN ('account', 'unit')),
+    id         TEXT    NOT NULL,
+    -- `YYYY-MM-DD`, in UTC.
+    since      TEXT    NOT NULL CHECK (since GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+    facts      TEXT    NOT NULL,
+    PRIMARY KEY (org_id, connect_id, kind, id, since),
+    FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
+) STRICT;
+
 -- Who did what, in one chain of hashes an org (its number) and one for the operator (0). Only ever added to.
 CREATE TABLE audit_entries (
     log      INTEGER NOT NULL,

@@ -5,6 +5,7 @@ use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::excess::UnpublishedRead;
 use billing::names::Region;
+use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal};
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -54,6 +55,14 @@ pub trait AwsAccount: Send + Sync {
 
     /// Lists the accounts of that organization: one page.
     async fn accounts(&self, candidate: &Candidate) -> Probe<Accounts>;
+
+    /// Asks for one page of what its organization holds: the first, or the one that a page before named.
+    async fn organization_page(
+        &self,
+        candidate: &Candidate,
+        question: &OrganizationQuestion,
+        token: Option<&str>,
+    ) -> Probe<OrganizationPage>;
 
     /// Asks for the use of reservations in the days before `today`: one page, for which AWS charges the customer.
     async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()>;

@@ -209,6 +209,7 @@ mod tests {
     use billing::delivery::PartHead;
     use billing::layout::level_of;
     use billing::names::{OrgId, Region, SessionName};
+    use billing::organization::{OrganizationPage, OrganizationQuestion};
     use billing::probe::{Level, ObjectHead, ObjectText, Peek, Refusal, RefusalKind};
     use time::{Date, OffsetDateTime};
 
@@ -372,6 +373,14 @@ mod tests {
         }
         async fn accounts(&self, _: &Candidate) -> Probe<Accounts> {
             self.answer(Accounts { seen: 1, more: false }).await
+        }
+        async fn organization_page(
+            &self,
+            _: &Candidate,
+            _: &OrganizationQuestion,
+            _: Option<&str>,
+        ) -> Probe<OrganizationPage> {
+            unreachable!("a check does not walk through an organization")
         }
         async fn reservations(&self, _: &Candidate, _: Date) -> Probe<()> {
             self.answer(()).await

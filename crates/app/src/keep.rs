@@ -235,14 +235,14 @@ impl App {
 }
 
 /// How long ago it was; nothing for what lies ahead.
-fn elapsed(since: OffsetDateTime) -> Duration {
+pub(crate) fn elapsed(since: OffsetDateTime) -> Duration {
     Duration::try_from(OffsetDateTime::now_utc() - since).unwrap_or_default()
 }
 
 /// How long a connection's proof holds where each is proven at least once within `every`: from 70 to 95 percent of that, so
 /// that the time between two polls fits into the rest. Each connection has a time of its own, so that thousands which were
 /// proven together, as after an outage, drift apart instead of all falling due at once.
-fn holds(every: Duration, key: &Key) -> Duration {
+pub(crate) fn holds(every: Duration, key: &Key) -> Duration {
     let mut hasher = DefaultHasher::new();
     (key.0.number(), key.1.as_ref()).hash(&mut hasher);
     every / 1000 * (700 + u32::try_from(hasher.finish() % 251).unwrap_or(0))

@@ -3,6 +3,7 @@
 //! *Invariant:* nothing here knows HTTP or AWS's SDK, prints, or writes SQL outside `store/`.
 
 pub mod account;
+pub mod accounts;
 pub mod audit;
 pub mod change;
 mod check;
@@ -22,6 +23,7 @@ pub mod metrics;
 pub mod months;
 pub mod offline;
 pub mod operators;
+pub mod organization;
 pub mod orgs;
 mod pin;
 mod places;
@@ -52,8 +54,10 @@ use tokio::sync::{Notify, Semaphore};
 pub use account::{AwsAccount, PartStream, Tried};
 pub use error::AppError;
 
+use crate::accounts::Remembered;
 use crate::jobs::JobSettings;
 use crate::metrics::Counters;
+use crate::organization::OrganizationSettings;
 use crate::places::Places;
 use crate::store::Store;
 
@@ -120,6 +124,10 @@ pub struct App {
     choices: Mutex<HashMap<Key, Arc<[FoundReport]>>>,
     /// Why a connection as a whole could not be read the last time.
     troubles: Mutex<HashMap<Key, String>>,
+    /// How organizations are looked at.
+    organizations: OrganizationSettings,
+    /// What is known of orgs' accounts, as questions about costs take it.
+    accounts: Mutex<HashMap<OrgId, Remembered>>,
 }
 
 impl App {
@@ -144,6 +152,8 @@ impl App {
             counters: Counters::default(),
             choices: Mutex::default(),
             troubles: Mutex::default(),
+            organizations: OrganizationSettings::default(),
+            accounts: Mutex::default(),
         }
     }
 

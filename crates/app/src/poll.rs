@@ -22,10 +22,14 @@ const CONNECTIONS_AT_ONCE: usize = 8;
 /// How many connections are proven side by side: apart from those that are looked at, so that slow buckets put off no proof.
 const PROOFS_AT_ONCE: usize = 8;
 
+/// How many organizations are looked at side by side: slowly, and apart from all else.
+const ORGANIZATIONS_AT_ONCE: usize = 8;
+
 /// What a poll's connections share.
 struct Places {
     proofs: Semaphore,
     looks: Semaphore,
+    organizations: Semaphore,
 }
 
 impl App {
@@ -33,12 +37,13 @@ impl App {
     ///
     /// A connection that takes long keeps no other waiting, and none is looked at twice at once.
     pub async fn poll(self: Arc<Self>, interval: Duration) {
-        let (proofs, looks) = (Semaphore::new(PROOFS_AT_ONCE), Semaphore::new(CONNECTIONS_AT_ONCE));
-        let places = Arc::new(Places { proofs, looks });
-        let (mut known, mut busy) = (HashSet::<Key>::new(), HashSet::<Key>::new());
+        let [proofs, looks, organizations] =
+            [PROOFS_AT_ONCE, CONNECTIONS_AT_ONCE, ORGANIZATIONS_AT_ONCE].map(Semaphore::new);
+        let places = Arc::new(Places { proofs, looks, organizations });
+        let (mut known, mut busy, mut seeing) = (HashSet::<Key>::new(), HashSet::<Key>::new(), HashSet::<Key>::new());
         // Tasks, not futures of this loop: while the loop itself waits for the store, each of them must go on, or one that
         // holds the store's lock would be waited for by all and run by nobody.
-        let (mut running, mut workers) = (JoinSet::new(), JoinSet::new());
+        let (mut running, mut workers, mut organizations) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         workers.spawn(self.clone().run_jobs());
         let mut due = tokio::time::interval(interval);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -56,11 +61,12 @@ impl App {
                     self.tidy().await;
                     continue;
                 }
+                Some(done) = organizations.join_next() => {
+                    seeing.remove(&contained(done));
+                    continue;
+                }
                 Some(done) = running.join_next() => {
-                    let key = match done {
-                        Ok(key) => key,
-                        Err(error) => unreachable!("looking at a connection contains its panics: {error}"),
-                    };
+                    let key = contained(done);
                     busy.remove(&key);
                     // What was changed while it was looked at is looked at again.
                     if known.contains(&key) {
@@ -78,6 +84,13 @@ impl App {
             for connect in connects {
                 let key = (connect.candidate.org, connect.candidate.id());
                 if !busy.contains(&key) && known.insert(key.clone()) {
+                    if seeing.insert(key.clone()) {
+                        let (app, places, connect, key) = (self.clone(), places.clone(), connect.clone(), key.clone());
+                        organizations.spawn(async move {
+                            app.look_at_organization_when_due(&connect, &places.organizations).await;
+                            key
+                        });
+                    }
                     busy.insert(key.clone());
                     let (app, places) = (self.clone(), places.clone());
                     running.spawn(async move {
@@ -128,5 +141,13 @@ impl App {
             self.proof(&self.bill_connect(key.0, &key.1).await?).await?;
         }
         result
+    }
+}
+
+/// Which connection a task was about.
+fn contained(done: Result<Key, tokio::task::JoinError>) -> Key {
+    match done {
+        Ok(key) => key,
+        Err(error) => unreachable!("what is done for a connection contains its panics: {error}"),
     }
 }

@@ -8,6 +8,7 @@ mod bucket;
 mod client;
 mod object;
 mod operation;
+mod organization;
 mod part;
 mod payer;
 mod refusal;

@@ -13,6 +13,10 @@ pub(crate) enum Operation {
     HeadObject,
     DescribeOrganization,
     ListAccounts,
+    ListAccountsForParent,
+    ListOrganizationalUnitsForParent,
+    ListRoots,
+    ListTagsForResource,
     GetReservationUtilization,
     /// A read that is tried to show an excess of permission, in a session of its own.
     Unpublished(UnpublishedRead),
@@ -30,6 +34,10 @@ impl Operation {
             Self::GetObject | Self::HeadObject => "s3:GetObject",
             Self::DescribeOrganization => "organizations:DescribeOrganization",
             Self::ListAccounts => "organizations:ListAccounts",
+            Self::ListAccountsForParent => "organizations:ListAccountsForParent",
+            Self::ListOrganizationalUnitsForParent => "organizations:ListOrganizationalUnitsForParent",
+            Self::ListRoots => "organizations:ListRoots",
+            Self::ListTagsForResource => "organizations:ListTagsForResource",
             Self::GetReservationUtilization => "ce:GetReservationUtilization",
             Self::Unpublished(read) => read.action(),
         }
@@ -48,7 +56,7 @@ mod tests {
     use super::*;
 
     /// The SDK's name of each operation, as it stands in the sources: `client.<name>()`.
-    const CALLS: [(&str, Operation); 14] = [
+    const CALLS: [(&str, Operation); 18] = [
         ("get_caller_identity", Operation::GetCallerIdentity),
         ("assume_role", Operation::AssumeRole),
         ("get_bucket_location", Operation::GetBucketLocation),
@@ -57,6 +65,10 @@ mod tests {
         ("head_object", Operation::HeadObject),
         ("describe_organization", Operation::DescribeOrganization),
         ("list_accounts", Operation::ListAccounts),
+        ("list_accounts_for_parent", Operation::ListAccountsForParent),
+        ("list_organizational_units_for_parent", Operation::ListOrganizationalUnitsForParent),
+        ("list_roots", Operation::ListRoots),
+        ("list_tags_for_resource", Operation::ListTagsForResource),
         ("get_reservation_utilization", Operation::GetReservationUtilization),
         ("list_buckets", Operation::Unpublished(UnpublishedRead::ListAllMyBuckets)),
         ("get_bucket_policy", Operation::Unpublished(UnpublishedRead::GetBucketPolicy)),

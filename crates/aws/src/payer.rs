@@ -78,6 +78,6 @@ impl AwsClient {
 }
 
 /// A question about the account as a whole: these actions know no narrower resource.
-fn about_payer(candidate: &Candidate, operation: Operation) -> Question {
+pub(crate) fn about_payer(candidate: &Candidate, operation: Operation) -> Question {
     Question { operation, resource: "*".to_owned(), signer: Signer::of(candidate) }
 }

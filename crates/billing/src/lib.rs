@@ -28,6 +28,7 @@ pub mod listing;
 pub mod manifest;
 pub mod money;
 pub mod names;
+pub mod organization;
 pub mod period;
 pub mod policy;
 pub mod probe;

@@ -6,6 +6,7 @@ use aws::{AwsClient, AwsSettings};
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::names::Region;
+use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal};
 use time::Date;
 use tokio::sync::OnceCell;
@@ -75,6 +76,15 @@ impl AwsAccount for Aws {
 
     async fn accounts(&self, candidate: &Candidate) -> Probe<Accounts> {
         self.client().await.accounts(candidate).await
+    }
+
+    async fn organization_page(
+        &self,
+        candidate: &Candidate,
+        question: &OrganizationQuestion,
+        token: Option<&str>,
+    ) -> Probe<OrganizationPage> {
+        self.client().await.organization_page(candidate, question, token).await
     }
 
     async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()> {

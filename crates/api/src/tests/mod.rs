@@ -22,6 +22,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use billing::connection::{Access, BillConnect, Candidate, Presented, RoleAccess};
 use billing::delivery::PartHead;
 use billing::names::{OrgId, Region};
+use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{
     Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind,
 };
@@ -86,6 +87,14 @@ impl AwsAccount for NoAws {
         down()
     }
     async fn accounts(&self, _: &Candidate) -> Probe<Accounts> {
+        down()
+    }
+    async fn organization_page(
+        &self,
+        _: &Candidate,
+        _: &OrganizationQuestion,
+        _: Option<&str>,
+    ) -> Probe<OrganizationPage> {
         down()
     }
     async fn reservations(&self, _: &Candidate, _: Date) -> Probe<()> {

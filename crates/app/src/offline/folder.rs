@@ -8,6 +8,7 @@ use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::iam::Asker;
 use billing::names::Region;
+use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{
     Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind,
 };
@@ -130,6 +131,15 @@ impl AwsAccount for FolderAccount {
     }
 
     async fn accounts(&self, _candidate: &Candidate) -> Probe<Accounts> {
+        Probe::NotAsked(ONLY_AWS)
+    }
+
+    async fn organization_page(
+        &self,
+        _candidate: &Candidate,
+        _question: &OrganizationQuestion,
+        _token: Option<&str>,
+    ) -> Probe<OrganizationPage> {
         Probe::NotAsked(ONLY_AWS)
     }
 

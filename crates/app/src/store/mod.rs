@@ -3,6 +3,7 @@
 //! Every function takes the org that it works for and puts it into its `WHERE`, so that one org's call cannot reach
 //! another org's rows. The exceptions say so: looking a token up finds out whose it is, and jobs are claimed for all.
 
+mod accounts;
 mod audit;
 mod connects;
 mod external_ids;
@@ -32,6 +33,7 @@ use time::OffsetDateTime;
 
 use crate::seal::{SealError, SecretKeys};
 
+pub use accounts::{Known, LastLook};
 pub use external_ids::{IdProof, Shown, StoredId};
 pub use imports::{Import, ImportId, ImportStatus, ManifestOutcome, Outcome, SeenManifest};
 pub use jobs::{Found, Job, JobCount, JobOutcome, JobProgress, JobReason, JobState, Staged, Wanted};

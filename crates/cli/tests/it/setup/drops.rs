@@ -19,11 +19,21 @@ const CLAIMS: [(&str, &str); 6] = [
     ("ce:GetReservationUtilization", "reservations-readable"),
 ];
 
+/// The actions without a claim: what they are for is looked at once a day, slowly, and shows in the state of the organization.
+const OF_THE_TREE: [&str; 4] = [
+    "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListRoots",
+    "organizations:ListTagsForResource",
+];
+
 #[test]
-fn every_action_that_is_called_has_a_claim() {
-    let called: Vec<&str> = PUBLISHED.iter().flat_map(|statement| statement.called).copied().collect();
-    assert!(called.iter().all(|action| CLAIMS.iter().any(|(known, _)| known == action)), "{called:?}");
-    assert_eq!(called.len(), CLAIMS.len());
+fn every_action_that_is_called_has_a_claim_or_is_the_trees() {
+    let mut called: Vec<&str> = PUBLISHED.iter().flat_map(|statement| statement.called).copied().collect();
+    let mut known: Vec<&str> = CLAIMS.iter().map(|(action, _)| *action).chain(OF_THE_TREE).collect();
+    called.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(called, known);
 }
 
 /// The claim and the action of each check of a dry run that failed for want of a permission.
