@@ -4,6 +4,7 @@
 //! Always in this order: no valid token is 401; a token of another org is 403 in one text, whether or not that org exists and
 //! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
 
+mod accounts;
 mod connecting;
 mod deliveries;
 mod jobs;
@@ -34,6 +35,7 @@ use billing::setup::{Setup, Wish};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
+pub(crate) use self::accounts::AccountOfPath;
 pub(crate) use self::connecting::ConnectBody;
 use crate::error::ApiError;
 use crate::limits::{Limits, Tally};

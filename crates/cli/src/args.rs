@@ -8,8 +8,8 @@ use app::jobs::JobSettings;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, months, operator,
-    org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup, token,
+    accounts, audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, months,
+    operator, org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup, token,
 };
 
 /// From an AWS role to an exact, queryable bill.
@@ -142,6 +142,8 @@ pub enum Command {
     Costs(costs::Args),
     /// Show what reservations and savings plans bought, what of it was used, and what that covered.
     Reservations(reservations::Args),
+    /// Show the accounts that bills are about: names, units and tags as of any day.
+    Accounts(accounts::Args),
     /// Show what months come from and came from, and what changed.
     Deliveries(deliveries::Args),
     /// Hold files, lake and answers of every month against each other, to the last digit.

@@ -1,5 +1,6 @@
 //! The table of routes. The router is made of it, and so are the document, the page and the tests of who may call what.
 
+mod accounts;
 mod asked;
 mod audit;
 mod bill_connects;
@@ -63,6 +64,7 @@ pub(crate) fn groups() -> Vec<Group> {
                 deliveries::routes(),
                 reconciliation::routes(),
                 exports::routes(),
+                accounts::routes(),
                 setup::routes(),
                 audit::routes(),
             ],

@@ -11,7 +11,7 @@ const GUARDED: fn(&&Route) -> bool = |route| route.needs != Needs::Nothing;
 
 /// The route's path with a bill connect's id filled in; `{org}` stays.
 fn path(route: &Route) -> String {
-    route.path.replace("{id}", "aws-123456789012")
+    route.path.replace("{id}", "aws-123456789012").replace("{accountId}", "210987654321")
 }
 
 #[test]

@@ -59,6 +59,17 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::PendingActivation,
+        Self::Active,
+        Self::Suspended,
+        Self::PendingClosure,
+        Self::Closed,
+        Self::Left,
+        Self::Unknown,
+    ];
+
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {

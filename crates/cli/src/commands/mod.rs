@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod accounts;
 pub mod audit;
 pub mod check;
 mod check_offline;
@@ -54,6 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Months(args) => months::run(global, args).await,
         Command::Costs(args) => costs::run(global, args).await,
         Command::Reservations(args) => reservations::run(global, args).await,
+        Command::Accounts(args) => accounts::run(global, args).await,
         Command::Deliveries(args) => deliveries::run(global, args).await,
         Command::Reconcile(args) => reconcile::run(global, args).await,
         Command::Export(args) => export::run(global, args).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use app::App;
+use app::organization::OrganizationSettings;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,6 +34,9 @@ pub struct Args {
     /// poll interval.
     #[arg(long, env = "BILLCONNECT_PROVE_EVERY", default_value = "24h", value_parser = crate::args::duration)]
     prove_every: Duration,
+    /// Every organization is looked at again at least this often, spread like the proofs; a day is the finest time that is kept.
+    #[arg(long, env = "BILLCONNECT_ACCOUNTS_EVERY", default_value = "24h", value_parser = crate::args::duration)]
+    accounts_every: Duration,
     #[command(flatten)]
     jobs: JobArgs,
     /// A proxy whose `X-Forwarded-For` is believed, as an address or a network like `10.0.0.0/8`; give several by giving this
@@ -52,7 +56,8 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     let app = world::open(global).await?.proving_every(args.prove_every).retaining(args.retention.into());
-    let app = Arc::new(app.running_jobs(args.jobs.settings()));
+    let organizations = OrganizationSettings { every: args.accounts_every, ..OrganizationSettings::default() };
+    let app = Arc::new(app.running_jobs(args.jobs.settings()).looking_at_organizations(organizations));
     // Better now than when the first customer's bill is due.
     app.store().prove_secrets().await?;
     let limits = api::LimitSettings {

@@ -29,6 +29,8 @@ struct Request<'a> {
     /// Path and query, as they are to be sent.
     target: String,
     content_type: &'a str,
+    /// The operation, for services that take JSON.
+    operation: Option<&'a str>,
     body: Vec<u8>,
 }
 
@@ -128,9 +130,24 @@ impl Admin {
             region: "us-east-1",
             target: "/".to_owned(),
             content_type: "application/x-www-form-urlencoded; charset=utf-8",
+            operation: None,
             body: form.finish().into_bytes(),
         };
         self.send(request).await
+    }
+
+    /// One call of a service that takes JSON.
+    pub(super) async fn json(&self, (service, operation): (&str, &str), body: &Value) -> Value {
+        let request = Request {
+            method: Method::POST,
+            service,
+            region: "us-east-1",
+            target: "/".to_owned(),
+            content_type: "application/x-amz-json-1.1",
+            operation: Some(operation),
+            body: body.to_string().into_bytes(),
+        };
+        serde_json::from_str(&self.send(request).await).expect("an answer in JSON")
     }
 
     async fn send(&self, request: Request<'_>) -> String {
@@ -150,13 +167,14 @@ impl Admin {
             .settings(settings)
             .build()
             .expect("all parameters are given");
-        let headers = [("content-type", request.content_type)];
+        let operation = request.operation.map(|operation| ("x-amz-target", operation));
+        let headers: Vec<_> = std::iter::once(("content-type", request.content_type)).chain(operation).collect();
         let body = SignableBody::Bytes(&request.body);
-        let signable =
-            SignableRequest::new(request.method.as_str(), &url, headers.into_iter(), body).expect("a sound request");
+        let signable = SignableRequest::new(request.method.as_str(), &url, headers.iter().copied(), body)
+            .expect("a sound request");
         let signed = sign(signable, &parameters.into()).expect("it can be signed");
-        let mut sending = self.http.request(request.method.clone(), &url).header(headers[0].0, headers[0].1);
-        for (name, value) in signed.output().headers() {
+        let mut sending = self.http.request(request.method.clone(), &url);
+        for (name, value) in headers.into_iter().chain(signed.output().headers()) {
             sending = sending.header(name, value);
         }
         let answer = sending.body(request.body).send().await.expect("the emulator answers");
@@ -201,6 +219,7 @@ impl Bucket {
             region: &self.region,
             target: format!("/{}{rest}", self.name),
             content_type: "application/octet-stream",
+            operation: None,
             body,
         };
         self.owner.send(request).await;

@@ -5,6 +5,7 @@ pub mod bill;
 pub mod contract;
 pub mod emulator;
 pub mod monthly;
+pub mod organizations;
 pub mod proxy;
 pub mod samples;
 pub mod secret;
