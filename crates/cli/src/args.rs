@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     accounts, audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, months,
-    operator, org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup, token,
+    operator, org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup,
+    token,
 };
 
 /// From an AWS role to an exact, queryable bill.

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use app::App;
 use app::accounts::{KnownAccount, KnownUnit};
 use app::store::LastLook;
 use billing::names::{AccountId, BillConnectId, OrgId};
