@@ -13,13 +13,13 @@ use billing::money::Amount;
 use billing::period::BillingPeriod;
 use billing::reconcile::SumOverflow;
 use datafusion::common::ScalarValue;
-use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::DataFrame;
 use futures::FutureExt;
 use time::OffsetDateTime;
 
+use crate::calendar::{Unit, start_of};
 use crate::cost_expr::{Part, amount, condition, parts, value};
 use crate::error::LakeError;
 use crate::held::Held;
@@ -48,6 +48,7 @@ impl OrgLake {
         let charges = if sums_days(query) { self.days(held)? } else { self.charges(held.files)? };
         let answer = question.plan(charges)?;
         let mut rows = Vec::new();
+        let _place = self.place().await;
         for batch in answer.collect().await? {
             question.read(&batch, &mut rows)?;
         }
@@ -123,10 +124,10 @@ impl<'a> Question<'a> {
     /// The month or day that a charge counts in.
     fn time(&self) -> Expr {
         let unit = match self.query.granularity {
-            Granularity::Month => "month",
-            Granularity::Day => "day",
+            Granularity::Month => Unit::Month,
+            Granularity::Day => Unit::Day,
         };
-        if by_charge(self.query) { date_trunc(lit(unit), column(START_COLUMN)) } else { column(PERIOD_COLUMN) }
+        if by_charge(self.query) { start_of(unit, column(START_COLUMN)) } else { column(PERIOD_COLUMN) }
     }
 
     /// Which charges the question covers.

@@ -16,6 +16,7 @@ use crate::export;
 use crate::history::Known;
 use crate::limits::Limits;
 use crate::rollup::Opened;
+use crate::session;
 use crate::table::{OrgLake, Snapshots};
 
 /// What an operator may set.
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) settings: LakeSettings,
     /// Places for exports that are made at once.
     pub(crate) exports: Arc<Semaphore>,
+    /// Places for questions that are answered at once.
+    pub(crate) questions: Semaphore,
     /// Records that were read already.
     pub(crate) known: Known,
     pub(crate) snapshots: Snapshots,
@@ -80,6 +83,7 @@ impl Lake {
                 runtime,
                 settings,
                 exports: Arc::new(Semaphore::new(export::AT_ONCE)),
+                questions: Semaphore::new(session::AT_ONCE),
                 known: Known::default(),
                 snapshots: Snapshots::default(),
                 opened: Opened::default(),

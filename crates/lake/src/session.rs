@@ -7,13 +7,23 @@ use datafusion::execution::context::{SessionConfig, SessionContext};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, ident};
 use datafusion::prelude::DataFrame;
+use tokio::sync::SemaphorePermit;
 use url::Position;
 
 use crate::error::LakeError;
 use crate::provider::ChargesTable;
 use crate::table::{ChargesFile, OrgLake};
 
+/// Questions about costs that are answered at once; others wait their turn. The engine sets some megabytes aside for each
+/// sort of each, so that with any number of them none would have enough.
+pub(crate) const AT_ONCE: usize = 8;
+
 impl OrgLake {
+    /// A place among those that are answered at once; given back when it is dropped.
+    pub(crate) async fn place(&self) -> SemaphorePermit<'_> {
+        self.shared.questions.acquire().await.expect("nobody closes it")
+    }
+
     /// The charges in `files`, ready to be asked.
     pub(crate) fn charges(&self, files: Vec<ChargesFile>) -> Result<DataFrame, LakeError> {
         self.charges_on(files, self.shared.settings.query_threads)

@@ -1,8 +1,11 @@
 //! `tag_value(object, key)`: one value out of a JSON object kept as text, for dimensions on tags.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use ahash::RandomState;
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{ScalarValue, exec_err};
@@ -55,29 +58,52 @@ impl ScalarUDFImpl for TagValue {
 /// [`value`] of each object.
 fn values(objects: &StringViewArray, key: &str) -> ArrayRef {
     let mut values = StringViewBuilder::with_capacity(objects.len());
-    // Rows of one resource follow each other, so the object is very often the one of the row before.
-    let mut last: Option<(&str, Option<String>)> = None;
-    for object in objects {
-        let Some(object) = object else {
-            values.append_null();
-            continue;
-        };
-        if last.as_ref().is_none_or(|(known, _)| *known != object) {
-            last = Some((object, value(object, key)));
+    // Few objects are many rows': a file keeps each once, so that rows of one have the very same view of it.
+    let mut known: HashMap<u128, Option<Cow<'_, str>>, RandomState> = HashMap::default();
+    for (object, view) in objects.iter().zip(objects.views()) {
+        match object {
+            Some(object) => values.append_option(known.entry(*view).or_insert_with(|| value(object, key)).as_deref()),
+            None => values.append_null(),
         }
-        values.append_option(last.as_ref().and_then(|(_, value)| value.as_deref()));
     }
     Arc::new(values.finish())
 }
 
 /// The text under `key`; what is no JSON object has none.
-fn value(object: &str, key: &str) -> Option<String> {
-    // Most objects don't have the key, and a key without escapes stands in them as it is.
-    if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.: ".contains(&byte)) && !object.contains(key) {
-        return None;
+fn value<'a>(object: &'a str, key: &str) -> Option<Cow<'a, str>> {
+    let found = match plain_value(object, key) {
+        Some(found) => found.map(Cow::Borrowed),
+        None => Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten().map(Cow::Owned),
+    };
+    found.filter(|value| !value.is_empty())
+}
+
+/// The same of an object that holds nothing but texts, without an escape and without a space between them, as nearly all do;
+/// `None` where it is not such a one.
+fn plain_value<'a>(object: &'a str, key: &str) -> Option<Option<&'a str>> {
+    let mut rest = object.strip_prefix('{')?;
+    if rest == "}" {
+        return Some(None);
     }
-    let mut json = serde_json::Deserializer::from_str(object);
-    Under(key).deserialize(&mut json).ok().flatten().filter(|value| !value.is_empty())
+    let mut found = None;
+    loop {
+        let (name, behind) = plain_text(rest)?;
+        let (text, behind) = plain_text(behind.strip_prefix(':')?)?;
+        if found.is_none() && name == key {
+            found = Some(text);
+        }
+        match behind.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return (behind == "}").then_some(found),
+        }
+    }
+}
+
+/// The text in quotes that `json` begins with, and what is behind it.
+fn plain_text(json: &str) -> Option<(&str, &str)> {
+    let (text, behind) = json.strip_prefix('"')?.split_once('"')?;
+    // JSON has control characters only escaped.
+    text.bytes().all(|byte| byte != b'\\' && byte >= b' ').then_some((text, behind))
 }
 
 /// Takes the value under one key and skips everything else.
@@ -138,6 +164,35 @@ mod tests {
         check(r#"{"a\"b":"q\n\"\u00fc"}"#, "a\"b", Some("q\n\"ü"));
         check(r#"{"größe":"groß"}"#, "größe", Some("groß"));
         check(r#"{"gr\u00f6\u00dfe":"x"}"#, "größe", Some("x"));
+    }
+
+    #[test]
+    fn plain_objects_are_read_as_json_is() {
+        let plain = [r#"{"team":"x"}"#, r#"{"a":"","team":"x","team":"y"}"#, r#"{"a":"größe","b":"{,:}"}"#, "{}"];
+        let others = [
+            r#"{"team":"x""#,
+            r#"{"team":"x"} "#,
+            r#"{"team":"x",}"#,
+            r#"{"team": "x"}"#,
+            r#"{"a":1,"team":"x"}"#,
+            r#"{"a\u0062":"x"}"#,
+            "{\"team\":\"x\ny\"}",
+            r#"{"a":"q\"","team":"x"}"#,
+            "{",
+            r#"{team:"x"}"#,
+            r#"{"team""x"}"#,
+        ];
+        for key in ["team", "a", "b", ":", ","] {
+            let json =
+                |object: &str| Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten();
+            for object in plain {
+                assert_eq!(plain_value(object, key).unwrap().map(str::to_owned), json(object), "`{key}` of `{object}`");
+            }
+            for object in others {
+                assert_eq!(plain_value(object, key), None, "`{key}` of `{object}`");
+                check(object, key, json(object).as_deref());
+            }
+        }
     }
 
     #[test]

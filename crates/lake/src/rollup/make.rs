@@ -8,7 +8,6 @@ use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
 use billing::money::Amount;
 use billing::reconcile::{LakeSums, SumOverflow};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::DataFrame;
@@ -22,6 +21,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::{AMOUNTS, DIMENSIONS, RecordedRollup, SPLIT, StagedRollup, TOLD_APART};
+use crate::calendar::{Unit, start_of};
 use crate::error::LakeError;
 use crate::session::column;
 use crate::stage::{StagedFile, Staging};
@@ -92,7 +92,7 @@ impl Staging {
 /// The rows of a rollup: sorted, so that columns are long runs of one value.
 fn plan(charges: DataFrame) -> Result<DataFrame, LakeError> {
     let missing = |name: &str| format!("no {name}");
-    let day = date_trunc(lit("day"), column(START_COLUMN)).alias(START_COLUMN);
+    let day = start_of(Unit::Day, column(START_COLUMN)).alias(START_COLUMN);
     let missings = TOLD_APART.map(|name| column(name).is_null().alias(missing(name)));
     let groups = DIMENSIONS.map(column).into_iter().chain([day]).chain(missings).collect();
     let sums = AMOUNTS.map(|name| sum(column(name)).alias(name)).to_vec();

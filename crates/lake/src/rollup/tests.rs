@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::{AMOUNTS, DIMENSIONS, SPLIT, TOLD_APART};
+use crate::location::{Lake, LakeSettings};
 use crate::schema::charges_schema;
 use crate::table::{OrgLake, START_COLUMN};
 use crate::testkit::{Charge, TestLake, head, usage};
@@ -144,6 +145,19 @@ async fn a_rollup_of_an_ingest_that_was_not_published_is_swept() {
     lake.publish(refused).await.unwrap_err();
     assert_eq!(files(&test).len(), 1, "what lost takes its rollup away");
     assert_eq!(ask(&lake, &query()).await.1, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_number_may_ask_at_once() {
+    let test = TestLake::new();
+    // Enough for those that are answered at once, and no more.
+    let settings = LakeSettings { query_memory: 192 << 20, ..LakeSettings::default() };
+    let lake = Lake::open(test.folder.path(), settings).unwrap().org(100_001.try_into().unwrap());
+    lake.bring_in(&head("a"), &charges()).await;
+    let (question, lake) = (&query(), &lake);
+    let answers = futures::future::join_all((0..100).map(|_| async move { lake.costs(question).await.unwrap().rows }));
+    let answers = answers.await;
+    assert!(answers.iter().all(|rows| rows.len() == 2 && *rows == answers[0]));
 }
 
 #[tokio::test]
