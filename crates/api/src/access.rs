@@ -20,6 +20,7 @@ use app::audit::{Actor, Entry, Log, Who};
 use app::export::Export;
 use app::keep::Validation;
 use app::query::StatusErrors;
+use app::sql::{SqlAnswer, SqlQuestion};
 use app::store::Import;
 use app::tokens::{Caller, Grant, Role};
 use app::{App, AppError};
@@ -182,6 +183,11 @@ impl Viewer {
 
     pub(crate) async fn costs(&self, question: &CostQuery) -> Result<CostAnswer, ApiError> {
         Ok(self.app.costs(self.org, question).await?)
+    }
+
+    /// Begins to answer a statement.
+    pub(crate) async fn sql(&self, question: SqlQuestion) -> Result<SqlAnswer, ApiError> {
+        Ok(self.app.sql(self.org, question).await?)
     }
 }
 

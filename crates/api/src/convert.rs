@@ -11,6 +11,7 @@ use app::store::StoreError;
 use app::tokens::TokenError;
 use axum::http::StatusCode;
 use billing::checks::Report;
+use billing::sql::SqlFault;
 
 use crate::error::ApiError;
 
@@ -24,6 +25,10 @@ impl From<AppError> for ApiError {
             AppError::Exporting(_) => {
                 Self::too_many("as many exports as may be are being made", Duration::from_secs(5))
             }
+            AppError::Sql(problem) if problem.fault == SqlFault::Busy => {
+                Self::too_many(&problem.message, Duration::from_secs(5))
+            }
+            AppError::Sql(problem) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, problem.to_string()),
             AppError::NotFound(_) | AppError::NoDelivery(_) | AppError::NotPublished(_) => {
                 Self::not_found(error.to_string())
             }

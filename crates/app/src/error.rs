@@ -9,6 +9,7 @@ use billing::manifest::ManifestError;
 use billing::names::BillConnectId;
 use billing::period::BillingPeriod;
 use billing::probe::Refusal;
+use billing::sql::SqlProblem;
 use lake::LakeError;
 
 use crate::store::StoreError;
@@ -104,6 +105,9 @@ pub enum AppError {
     /// The connection is paused.
     #[error("`{0}` is paused; `billconnect resume` has it read again")]
     Paused(BillConnectId),
+    /// The statement can't be answered as it stands.
+    #[error(transparent)]
+    Sql(SqlProblem),
     /// The org has as many checks under way and waiting as it may have.
     #[error("too many checks of this org are under way; try again when some are done")]
     Busy,
@@ -158,6 +162,7 @@ impl From<LakeError> for AppError {
             LakeError::NoDelivery(_) | LakeError::NothingBefore { .. } => Self::NoDelivery(error),
             LakeError::Removed { .. } => Self::Removed(error),
             LakeError::Exporting => Self::Exporting(error),
+            LakeError::Sql(problem) => Self::Sql(problem),
             other => Self::Lake(other),
         }
     }

@@ -36,6 +36,7 @@ pub mod rotate;
 pub mod seal;
 pub mod service_accounts;
 mod setup;
+pub mod sql;
 pub mod store;
 mod token_text;
 pub mod tokens;

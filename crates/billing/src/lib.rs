@@ -40,6 +40,7 @@ pub mod retention;
 pub mod role;
 pub mod setup;
 pub mod spreadsheet;
+pub mod sql;
 pub mod standing;
 #[cfg(test)]
 mod testkit;

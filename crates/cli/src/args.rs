@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     accounts, audit, check, checks, connect, costs, deliveries, explain, export, external_id, ingest, jobs, months,
-    operator, org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup,
+    operator, org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup, sql,
     token,
 };
 
@@ -67,6 +67,8 @@ pub struct Global {
     /// number with `s`, `m` or `h`, longer than the copying ever rests between two files of one delivery.
     #[arg(long, global = true, env = "BILLCONNECT_COPIES_SETTLE_AFTER", default_value = "1h", value_parser = duration)]
     pub copies_settle_after: Duration,
+    #[command(flatten)]
+    pub sql: SqlLimits,
     /// What is logged to stderr, as `level` or `target=level,…`; `info` for `serve` and `warn` for all else if left out. What
     /// AWS's SDK says below `info` is never logged, for it tells access key ids.
     #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]
@@ -82,6 +84,41 @@ fn limit_help() -> String {
          with commas between them. A file beyond a limit is refused, and the month stays as it was. The limits, and what they are by default:\n\n{}\n",
         lake::Limits::help()
     )
+}
+
+/// What statements in SQL may use.
+#[derive(Debug, clap::Args)]
+pub struct SqlLimits {
+    /// How long a statement in SQL may take, its answer's way to whoever asked included.
+    #[arg(long, global = true, env = "BILLCONNECT_SQL_WITHIN", default_value = "1m", value_parser = duration)]
+    sql_within: Duration,
+    /// The memory of one statement in SQL, in MiB; beyond it, what can goes to disk.
+    #[arg(long, global = true, env = "BILLCONNECT_SQL_MEMORY", default_value = "128", value_name = "MIB")]
+    sql_memory: NonZeroU32,
+    /// The most rows that a statement in SQL may answer.
+    #[arg(long, global = true, env = "BILLCONNECT_SQL_ROWS", default_value = "1000000", value_name = "COUNT")]
+    sql_rows: NonZeroU32,
+    /// How many statements in SQL are answered at once.
+    #[arg(long, global = true, env = "BILLCONNECT_SQL_AT_ONCE", default_value = "4", value_name = "COUNT")]
+    sql_at_once: NonZeroU32,
+    /// How many of them may be one org's.
+    #[arg(long, global = true, env = "BILLCONNECT_SQL_AT_ONCE_OF_ORG", default_value = "2", value_name = "COUNT")]
+    sql_at_once_of_org: NonZeroU32,
+}
+
+impl SqlLimits {
+    /// What they say, as the lake takes it.
+    pub fn settings(&self) -> lake::SqlSettings {
+        let count = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+        lake::SqlSettings {
+            within: self.sql_within,
+            memory: count(self.sql_memory) << 20,
+            rows: count(self.sql_rows),
+            at_once: count(self.sql_at_once),
+            at_once_of_org: count(self.sql_at_once_of_org),
+            ..lake::SqlSettings::default()
+        }
+    }
 }
 
 /// How log lines look.
@@ -145,6 +182,8 @@ pub enum Command {
     Reservations(reservations::Args),
     /// Show the accounts that bills are about: names, units and tags as of any day.
     Accounts(accounts::Args),
+    /// Ask an org's charges in SQL.
+    Sql(sql::Args),
     /// Show what months come from and came from, and what changed.
     Deliveries(deliveries::Args),
     /// Hold files, lake and answers of every month against each other, to the last digit.

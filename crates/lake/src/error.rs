@@ -8,6 +8,7 @@ use billing::history::NamedDelivery;
 use billing::names::BillConnectId;
 use billing::period::BillingPeriod;
 use billing::reconcile::{Disagreement, SumOverflow};
+use billing::sql::SqlProblem;
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use parquet::errors::ParquetError;
@@ -97,6 +98,9 @@ pub enum LakeError {
     /// The question can't be answered as it stands.
     #[error("the question is wrong: {}", .0.iter().map(|problem| format!("`{}`: {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
     Question(Vec<QueryProblem>),
+    /// The statement can't be answered as it stands.
+    #[error(transparent)]
+    Sql(SqlProblem),
     /// The question needs more memory than the lake gives one.
     #[error(
         "the answer needs more memory than the lake may use: ask for fewer dimensions or a shorter time, or raise the query memory"

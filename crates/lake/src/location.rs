@@ -17,6 +17,7 @@ use crate::history::Known;
 use crate::limits::Limits;
 use crate::rollup::Opened;
 use crate::session;
+use crate::sql::{Engine, SqlSettings};
 use crate::table::{OrgLake, Snapshots};
 
 /// What an operator may set.
@@ -28,11 +29,13 @@ pub struct LakeSettings {
     pub query_threads: usize,
     /// What a delivery's files may be at most.
     pub limits: Limits,
+    /// What statements in SQL may use.
+    pub sql: SqlSettings,
 }
 
 impl Default for LakeSettings {
     fn default() -> Self {
-        Self { query_memory: 256 << 20, query_threads: 2, limits: Limits::default() }
+        Self { query_memory: 256 << 20, query_threads: 2, limits: Limits::default(), sql: SqlSettings::default() }
     }
 }
 
@@ -62,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) snapshots: Snapshots,
     /// Rollups that were read already.
     pub(crate) opened: Opened,
+    /// What statements run on.
+    pub(crate) sql: Engine,
 }
 
 impl Lake {
@@ -87,6 +92,7 @@ impl Lake {
                 known: Known::default(),
                 snapshots: Snapshots::default(),
                 opened: Opened::default(),
+                sql: Engine::new(settings.sql),
             }),
         })
     }

@@ -127,6 +127,11 @@ impl OrgLake {
         path_of(&self.folder_url())
     }
 
+    /// Whose lake it is.
+    pub(crate) fn org(&self) -> OrgId {
+        self.org
+    }
+
     pub(crate) fn table_path(&self) -> Result<Path, LakeError> {
         path_of(&self.table_url())
     }

@@ -23,6 +23,7 @@ mod page;
 mod receipts;
 mod reconciliation;
 mod setup;
+mod sql;
 mod status;
 mod token;
 
@@ -69,7 +70,7 @@ pub(crate) fn groups() -> Vec<Group> {
                 audit::routes(),
             ],
         ),
-        group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes()]),
+        group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes(), sql::routes()]),
         group("Operator", "Orgs and their credentials, for the operator's own programs.", vec![operator::routes()]),
         group("Server", "The server itself.", vec![health::routes()]),
     ]

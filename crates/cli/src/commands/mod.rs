@@ -25,6 +25,7 @@ pub mod secrets;
 pub mod serve;
 pub mod service_account;
 pub mod setup;
+pub mod sql;
 pub mod token;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Costs(args) => costs::run(global, args).await,
         Command::Reservations(args) => reservations::run(global, args).await,
         Command::Accounts(args) => accounts::run(global, args).await,
+        Command::Sql(args) => sql::run(global, args).await,
         Command::Deliveries(args) => deliveries::run(global, args).await,
         Command::Reconcile(args) => reconcile::run(global, args).await,
         Command::Export(args) => export::run(global, args).await,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use app::App;
 use app::organization::OrganizationSettings;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::deliveries::RetentionArgs;
 use crate::args::{Global, JobArgs};
@@ -52,6 +54,43 @@ pub struct Args {
     failures_per_org: NonZeroU32,
     #[command(flatten)]
     retention: RetentionArgs,
+    #[command(flatten)]
+    sql: SqlArgs,
+}
+
+/// Where Postgres clients are answered.
+#[derive(Debug, clap::Args)]
+struct SqlArgs {
+    /// The address where Postgres clients are answered, with an access token as the password; nowhere if left out.
+    #[arg(long, env = "BILLCONNECT_SQL_LISTEN", value_name = "ADDRESS")]
+    sql_listen: Option<SocketAddr>,
+    /// The certificate that they see, PEM; needed where the address is not loopback.
+    #[arg(long, env = "BILLCONNECT_SQL_CERTIFICATE", value_name = "FILE", requires = "sql_key")]
+    sql_certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    #[arg(long, env = "BILLCONNECT_SQL_KEY", value_name = "FILE", requires = "sql_certificate")]
+    sql_key: Option<PathBuf>,
+    /// How many clients there may be at once.
+    #[arg(long, env = "BILLCONNECT_SQL_SESSIONS", default_value = "100", value_name = "COUNT")]
+    sql_sessions: usize,
+}
+
+impl SqlArgs {
+    /// Begins to answer Postgres clients, where they are to be; ends only with an error.
+    async fn serve(self, app: &Arc<App>) -> anyhow::Result<Option<JoinHandle<Result<(), wire::WireError>>>> {
+        let Some(address) = self.sql_listen else { return Ok(None) };
+        let tls = match (&self.sql_certificate, &self.sql_key) {
+            (Some(certificate), Some(key)) => Some(wire::Tls::open(certificate, key)?),
+            _ => None,
+        };
+        let settings = wire::WireSettings { tls, sessions: self.sql_sessions, ..wire::WireSettings::default() };
+        settings.check(address.ip()).context("`--sql-certificate` and `--sql-key` name them")?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("`{address}` can't be listened on; name a free address with --sql-listen"))?;
+        out::talk(&format!("answering Postgres clients on {}", listener.local_addr()?));
+        Ok(Some(tokio::spawn(wire::serve(listener, Arc::clone(app), settings))))
+    }
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
@@ -71,12 +110,14 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("`{}` can't be listened on; name a free address with --listen", args.listen))?;
     out::talk(&format!("listening on http://{}", listener.local_addr()?));
     let router = api::router(Arc::clone(&app), http);
+    let sql = args.sql.serve(&app).await?;
     // A task of its own: what an ingest computes must not keep the next connection waiting.
     let noting = Arc::clone(&app);
     let noting = tokio::spawn(async move { note_heads(&noting).await });
     let mut polling = tokio::spawn(async move { app.poll(args.poll_interval).await });
     tokio::select! {
         served = api::serve(listener, router, stopped()) => served?,
+        ended = ended(sql) => anyhow::bail!("the SQL listener ended by itself: {ended}"),
         // A server that no longer reads bills is worse than one that is restarted.
         ended = &mut polling => anyhow::bail!("the poll ended by itself: {ended:?}"),
     }
@@ -84,6 +125,17 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     polling.abort();
     noting.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a listener ended; where there is none, it never does.
+async fn ended(listener: Option<JoinHandle<Result<(), wire::WireError>>>) -> String {
+    match listener {
+        Some(listener) => match listener.await {
+            Ok(Err(error)) => error.to_string(),
+            other => format!("{other:?}"),
+        },
+        None => std::future::pending().await,
+    }
 }
 
 /// Writes into the server's log, at its start and once a day, where the audit log stands: what is changed or cut off later

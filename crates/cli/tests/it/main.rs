@@ -37,6 +37,7 @@ mod rotation;
 mod secret_keys;
 mod secrets;
 mod setup;
+mod sql;
 mod tenants;
 mod tokens;
 mod users;

@@ -6,18 +6,19 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each room with the rooms that it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("billing", &[]),
     ("sample", &[]),
     ("aws", &["billing"]),
     ("lake", &["billing"]),
     ("app", &["billing", "lake"]),
     ("api", &["app", "billing"]),
-    ("cli", &["api", "app", "aws", "billing", "lake", "sample"]),
+    ("wire", &["app", "billing"]),
+    ("cli", &["api", "app", "aws", "billing", "lake", "sample", "wire"]),
 ];
 
 /// Libraries, by the start of their names, with the rooms that may link them.
-const BELONGS_TO: [(&str, &[&str]); 12] = [
+const BELONGS_TO: [(&str, &[&str]); 13] = [
     ("aws-", &["aws"]),
     // Samples come in Parquet too, and are written without the lake's help.
     ("arrow", &["lake", "sample"]),
@@ -29,6 +30,7 @@ const BELONGS_TO: [(&str, &[&str]); 12] = [
     ("tower", &["api"]),
     ("hyper", &["api"]),
     ("sqlx", &["app"]),
+    ("sqlparser", &["lake"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
 ];
