@@ -5,8 +5,8 @@
 
 `python kit/emulator.py [port]` runs one until Ctrl-C; `python kit/emulator.py --until-stdin-ends` one that ends with whoever
 holds its standard input. Both print where they listen. Signatures, trust and permission policies are MiniStack's; what AWS
-has and MiniStack 1.5 has not is added: the expected owner of a bucket and one question to Cost Explorer here, and how
-principals compare in `trust.py`.
+has and MiniStack 1.5 has not is added: the expected owner of a bucket here, one question to Cost Explorer in
+`cost_explorer.py`, and how principals compare in `trust.py`.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ def serve(port: int) -> None:
     from ministack import app
     from ministack.core import iam_actions, iam_evaluator, router
 
+    from cost_explorer import cost_explorer
     from trust import evaluate_trust_as_aws_does
 
     expect_bucket_owner(app.SERVICE_HANDLERS)
@@ -140,28 +141,6 @@ def expect_bucket_owner(handlers: dict[str, Any]) -> None:
         return await ask(method, path, headers, body, query_params)
 
     handlers["s3"] = handler
-
-
-async def cost_explorer(
-    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-) -> tuple[int, dict[str, str], bytes]:
-    """Cost Explorer as far as it is asked: how an account without reservations used them."""
-    del method, path, query_params
-    operation = headers.get("x-amz-target", "").rpartition(".")[2]
-    if operation != "GetReservationUtilization":
-        return cost_explorer_error("UnknownOperationException", f"{operation} is not played here")
-    period = json.loads(body or b"{}").get("TimePeriod", {})
-    days = [period.get("Start", ""), period.get("End", "")]
-    if not all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", day) for day in days) or days[0] >= days[1]:
-        return cost_explorer_error("ValidationException", "Start and End must be days, YYYY-MM-DD, and Start the earlier one")
-    total = {name: "0" for name in ("UtilizationPercentage", "PurchasedHours", "TotalActualHours", "UnusedHours")}
-    answer = {"Total": total, "UtilizationsByTime": [{"TimePeriod": period, "Groups": [], "Total": total}]}
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
-
-
-def cost_explorer_error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
-    """An error as AWS's JSON services write it."""
-    return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps({"__type": code, "message": message}).encode()
 
 
 def exit_when_stdin_ends() -> None:

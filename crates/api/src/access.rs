@@ -5,6 +5,7 @@
 //! whatever else is wrong; a role that may not is 403. Only then is anything else of the request looked at.
 
 mod accounts;
+mod commitments;
 mod connecting;
 mod deliveries;
 mod jobs;

@@ -154,6 +154,27 @@ CREATE TABLE reports (
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
+-- Every question to Cost Explorer, once: AWS charges its customer for each answer. Rows outlive their bill connect, for what was
+-- charged stays charged; the pages that came do not.
+CREATE TABLE cost_explorer_questions (
+    org_id     INTEGER NOT NULL REFERENCES orgs (id),
+    connect_id TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    -- The fingerprint of what was connected, or was to be.
+    asked_by   TEXT    NOT NULL,
+    question   TEXT    NOT NULL,
+    -- Whether AWS has charged for it, or may have.
+    charged    INTEGER NOT NULL CHECK (charged IN (0, 1)),
+    trouble    TEXT,
+    page       TEXT,
+    PRIMARY KEY (org_id, connect_id, at)
+) STRICT;
+
+CREATE TRIGGER pages_go_with_their_connect AFTER DELETE ON bill_connects
+BEGIN
+    UPDATE cost_explorer_questions SET page = NULL WHERE org_id = OLD.org_id AND connect_id = OLD.id;
+END;
+
 -- Every delivery that was read or tried, once. What a completed one proved lies beside it in the lake, an aborted one has its error.
 CREATE TABLE imports (
     -- Never given out twice: whoever ends a deleted import must not end another one.

@@ -7,9 +7,9 @@ use billing::excess::UnpublishedRead;
 use billing::names::Region;
 use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal};
+use billing::reservation::{Page, PageQuestion};
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use time::Date;
 
 /// What came of each read beyond the published actions.
 pub type Tried = Vec<(UnpublishedRead, Probe<()>)>;
@@ -65,7 +65,8 @@ pub trait AwsAccount: Send + Sync {
     ) -> Probe<OrganizationPage>;
 
     /// Asks for the use of reservations in the days before `today`: one page, for which AWS charges the customer.
-    async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()>;
+    /// Asks for the use of reservations: one page, for which AWS charges the customer.
+    async fn reservations(&self, candidate: &Candidate, question: &PageQuestion) -> Probe<Page>;
 
     /// Tries harmless reads beyond the published actions, in a session that may do nothing else.
     async fn unpublished(&self, candidate: &Candidate, region: &Region) -> Probe<Tried>;

@@ -49,6 +49,7 @@ impl App {
             return Err(AppError::Overtaken(id.clone()).into());
         }
         tracing::info!(%org, connect = %id, state = ?report.state(), "changed");
+        self.keep_page((org, id.clone())).await?;
         self.stop(org, id);
         self.make_due((org, id.clone()));
         Ok(new)

@@ -1,11 +1,14 @@
 //! The step `check`: asks AWS everything that a connection must prove, side by side, and has the answers judged.
 
+use std::sync::OnceLock;
+
 use billing::checks::{Report, Subject, judge};
 use billing::connection::{Access, Candidate, Presented};
 use billing::copies::Quiet;
 use billing::external_ids::ExternalIds;
 use billing::names::ForgedId;
 use billing::probe::{Accounts, Caller, Evidence, Organization, Probe, Reservations};
+use billing::reservation::{Page, PageQuestion};
 use futures::future::join_all;
 use time::OffsetDateTime;
 
@@ -16,6 +19,8 @@ use crate::look::{Bucket, look};
 
 const NO_SESSION: &str = "the role cannot be assumed: mend `role-assumable` first";
 const NO_KEYS: &str = "the keys do not work: mend `user-keys-work` first";
+const SPENT: &str =
+    "Cost Explorer was asked within the day already, and AWS charges for each answer: it is asked again in a day";
 const BY_ROLE: &str = "the connection is by a role, which needs no keys";
 const BY_USER: &str = "an IAM user has no trust policy; a role is safer";
 
@@ -24,18 +29,42 @@ impl App {
     /// was: how long it may wait for its first report counts from there.
     pub async fn check(&self, candidate: &Candidate, connected_at: Option<OffsetDateTime>) -> Result<Report, AppError> {
         let now = OffsetDateTime::now_utc();
-        let known = self.store.newest_report(candidate.org, &candidate.id()).await?;
-        let kept = known.and_then(|report| report.reservations_kept(candidate, now));
         let ids = self.store.external_ids(candidate.org).await?;
-        let terms = Terms { kept, quiet: Quiet { now, wait: self.settings.copies_settle_after() } };
-        let evidence = gather(self.aws.as_ref(), candidate, &ids, terms).await?;
+        let quiet = Quiet { now, wait: self.settings.copies_settle_after() };
+        let terms = Terms { explorer: self.explorer(candidate, now).await?, answered: OnceLock::new(), quiet };
+        let evidence = gather(self.aws.as_ref(), candidate, &ids, &terms).await?;
+        self.note_answer(candidate, &terms).await?;
         let operator_arn = match (&self.settings.operator_principal, evidence.operator.granted()) {
             (Some(configured), _) => configured.clone(),
             (None, Some(caller)) => principal_of(&caller.arn),
             (None, None) => "<the operator's principal>".to_owned(),
         };
         let subject = Subject { candidate, operator_arn: &operator_arn, connected_at, now: OffsetDateTime::now_utc() };
-        Ok(judge(subject, &evidence))
+        let report = judge(subject, &evidence);
+        if report.verified(candidate).is_none() {
+            self.drop_page(candidate);
+        }
+        Ok(report)
+    }
+
+    /// What is asked of Cost Explorer: AWS charges for each answer, so one counts for a day.
+    async fn explorer(&self, candidate: &Candidate, now: OffsetDateTime) -> Result<Explorer, AppError> {
+        match self.answered_today(candidate, now).await? {
+            Some(asked) if asked.trouble.is_none() && asked.by == candidate.fingerprint() => {
+                Ok(Explorer::Kept(asked.at))
+            }
+            Some(_) => Ok(Explorer::Spent),
+            None => Ok(Explorer::Ask(self.next_question(candidate, now).await?)),
+        }
+    }
+
+    async fn note_answer(&self, candidate: &Candidate, terms: &Terms) -> Result<(), AppError> {
+        match (&terms.explorer, terms.answered.get()) {
+            (Explorer::Ask(question), Some((at, answer))) => {
+                self.note_page(candidate, question.clone(), (*at, answer)).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The principal that trust policies must name: the configured one, or who the operator's credentials are.
@@ -62,12 +91,25 @@ fn principal_of(caller_arn: &str) -> String {
 }
 
 /// What a check is told beforehand.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Terms {
-    /// When Cost Explorer last answered, where that counts.
-    pub(crate) kept: Option<OffsetDateTime>,
+    /// What is asked of Cost Explorer.
+    pub(crate) explorer: Explorer,
+    /// What it answered, and when, if it was asked.
+    pub(crate) answered: OnceLock<(OffsetDateTime, Probe<Page>)>,
     /// When files without a manifest count as whole.
     pub(crate) quiet: Quiet,
+}
+
+/// What a check asks of Cost Explorer.
+#[derive(Debug, Clone)]
+pub(crate) enum Explorer {
+    /// This page.
+    Ask(PageQuestion),
+    /// Nothing: it answered at this time, and that counts.
+    Kept(OffsetDateTime),
+    /// Nothing: it was asked within the day, in vain or as somebody else.
+    Spent,
 }
 
 /// Asks AWS everything, as much of it side by side as answers allow. `ids` are the org's: none of them is a stranger's.
@@ -75,7 +117,7 @@ pub(crate) async fn gather(
     aws: &dyn AwsAccount,
     candidate: &Candidate,
     ids: &ExternalIds,
-    terms: Terms,
+    terms: &Terms,
 ) -> Result<Evidence, AppError> {
     let inside = look_inside(aws, candidate, terms);
     let (operator, strangers, inside) = match &candidate.access {
@@ -143,8 +185,11 @@ struct Around {
 
 impl Around {
     /// Nobody got in. What Cost Explorer was paid for counts all the same.
-    fn not_asked(why: &'static str, kept: Option<OffsetDateTime>) -> Self {
-        let reservations = kept.map_or(Reservations::Asked(Probe::NotAsked(why)), Reservations::Kept);
+    fn not_asked(why: &'static str, terms: &Terms) -> Self {
+        let reservations = match terms.explorer {
+            Explorer::Kept(at) => Reservations::Kept(at),
+            _ => Reservations::Asked(Probe::NotAsked(why)),
+        };
         Self {
             bucket: Bucket::not_asked(why),
             organization: Probe::NotAsked(why),
@@ -155,12 +200,12 @@ impl Around {
 }
 
 /// Gets in, by the role with the right external id or by the user's keys, and looks at everything.
-async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, terms: Terms) -> Inside {
+async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, terms: &Terms) -> Inside {
     match &candidate.access {
         Access::Role(role) => {
             let opened = aws.assume(candidate, Presented::Right(&role.external_id)).await;
             if opened.granted().is_none() {
-                let around = Around::not_asked(NO_SESSION, terms.kept);
+                let around = Around::not_asked(NO_SESSION, terms);
                 return Inside { assumed: opened, keys: Probe::NotAsked(BY_ROLE), around };
             }
             let (assumed, around) = futures::join!(aws.identify(candidate), look_around(aws, candidate, terms));
@@ -171,7 +216,7 @@ async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, terms: Terms) 
             let keys = aws.identify(candidate).await;
             let around = match keys.granted() {
                 Some(_) => look_around(aws, candidate, terms).await,
-                None => Around::not_asked(NO_KEYS, terms.kept),
+                None => Around::not_asked(NO_KEYS, terms),
             };
             Inside { assumed: Probe::NotAsked(BY_USER), keys, around }
         }
@@ -179,11 +224,16 @@ async fn look_inside(aws: &dyn AwsAccount, candidate: &Candidate, terms: Terms) 
 }
 
 /// Looks at the bucket and the payer account, side by side.
-async fn look_around(aws: &dyn AwsAccount, candidate: &Candidate, terms: Terms) -> Around {
+async fn look_around(aws: &dyn AwsAccount, candidate: &Candidate, terms: &Terms) -> Around {
     let reservations = async {
-        match terms.kept {
-            Some(at) => Reservations::Kept(at),
-            None => Reservations::Asked(aws.reservations(candidate, OffsetDateTime::now_utc().date()).await),
+        match &terms.explorer {
+            Explorer::Kept(at) => Reservations::Kept(*at),
+            Explorer::Spent => Reservations::Asked(Probe::NotAsked(SPENT)),
+            Explorer::Ask(question) => {
+                let answer = aws.reservations(candidate, question).await;
+                let (_, answer) = terms.answered.get_or_init(|| (OffsetDateTime::now_utc(), answer));
+                Reservations::Asked(answer.clone().map(drop))
+            }
         }
     };
     let (bucket, organization, accounts, reservations) = futures::join!(
@@ -211,7 +261,7 @@ mod tests {
     use billing::names::{OrgId, Region, SessionName};
     use billing::organization::{OrganizationPage, OrganizationQuestion};
     use billing::probe::{Level, ObjectHead, ObjectText, Peek, Refusal, RefusalKind};
-    use time::{Date, OffsetDateTime};
+    use time::OffsetDateTime;
 
     use super::*;
     use crate::account::{PartStream, Tried};
@@ -382,8 +432,8 @@ mod tests {
         ) -> Probe<OrganizationPage> {
             unreachable!("a check does not walk through an organization")
         }
-        async fn reservations(&self, _: &Candidate, _: Date) -> Probe<()> {
-            self.answer(()).await
+            async fn reservations(&self, _: &Candidate, _: &PageQuestion) -> Probe<Page> {
+            self.answer(Page { reservations: Vec::new(), next: None }).await
         }
         async fn unpublished(&self, _: &Candidate, _: &Region) -> Probe<Tried> {
             self.turns.trip().await;
@@ -412,9 +462,10 @@ mod tests {
         };
         let far = Far::new(folder, files);
         let ids = billing::external_ids::ExternalIds::first(org);
-        let terms = Terms { kept: None, quiet: Quiet { now: OffsetDateTime::now_utc(), wait: SETTLED_AFTER } };
-        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, &ids, terms));
         let now = OffsetDateTime::now_utc();
+        let explorer = Explorer::Ask(PageQuestion::first(now.date()));
+        let terms = Terms { explorer, answered: OnceLock::new(), quiet: Quiet { now, wait: SETTLED_AFTER } };
+        let (evidence, trips) = turns_of(&far.turns, gather(&far, &candidate, &ids, &terms));
         let subject = Subject { candidate: &candidate, operator_arn: OPERATOR, connected_at: None, now };
         let report = judge(subject, &evidence.unwrap());
         assert_eq!(report.state(), State::Verified, "{report:#?}");

@@ -3,7 +3,7 @@
 use billing::commitment::Days;
 use billing::history::AsOf;
 use billing::names::OrgId;
-use lake::BilledCommitments;
+pub use lake::BilledCommitments;
 
 use crate::App;
 use crate::error::AppError;

@@ -40,6 +40,7 @@ impl App {
             Err(error) => return Err(AppError::from(error).into()),
         }
         tracing::info!(%org, connect = %id, state = ?report.state(), "connected");
+        self.keep_page((org, id.clone())).await?;
         self.make_due((org, id));
         Ok(connect)
     }

@@ -228,6 +228,7 @@ impl App {
         let (org, id) = (connect.candidate.org, connect.candidate.id());
         let before = self.standing(org, &id).await?;
         let (candidate, report) = self.prove_with_ids(connect).await?;
+        self.keep_page((org, id.clone())).await?;
         let standing = self.standing(org, &id).await?;
         self.note_change((org, &id), &before, &standing).await?;
         Ok((candidate, report, standing))

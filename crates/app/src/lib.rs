@@ -32,6 +32,7 @@ pub mod query;
 pub mod reconciliation;
 pub mod reprocess;
 pub mod request;
+pub mod reservations;
 pub mod rotate;
 pub mod seal;
 pub mod service_accounts;
@@ -60,6 +61,7 @@ use crate::jobs::JobSettings;
 use crate::metrics::Counters;
 use crate::organization::OrganizationSettings;
 use crate::places::Places;
+use crate::reservations::AnsweredPage;
 use crate::store::Store;
 
 /// What the steps need to be told.
@@ -129,6 +131,8 @@ pub struct App {
     organizations: OrganizationSettings,
     /// What is known of orgs' accounts, as questions about costs take it.
     accounts: Mutex<HashMap<OrgId, Remembered>>,
+    /// What Cost Explorer answered a check, until its connection is stored and proven.
+    answered_pages: Mutex<HashMap<Key, AnsweredPage>>,
 }
 
 impl App {
@@ -155,6 +159,7 @@ impl App {
             troubles: Mutex::default(),
             organizations: OrganizationSettings::default(),
             accounts: Mutex::default(),
+            answered_pages: Mutex::default(),
         }
     }
 

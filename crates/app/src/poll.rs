@@ -111,12 +111,18 @@ impl App {
             let verified = self.verified(connect, Scope::Due).await?;
             drop(proving);
             let _place = places.looks.acquire().await.expect("the semaphore is never closed");
-            let wanted = Wanted::ByPoll(OffsetDateTime::now_utc());
-            for found in self.look_for_new(&verified, Scope::Due).await? {
-                if self.store.enqueue_job((org, &id), (found.period, &found.found), wanted).await? {
-                    self.work.notify_one();
+            let enqueue = async {
+                let wanted = Wanted::ByPoll(OffsetDateTime::now_utc());
+                for found in self.look_for_new(&verified, Scope::Due).await? {
+                    if self.store.enqueue_job((org, &id), (found.period, &found.found), wanted).await? {
+                        self.work.notify_one();
+                    }
                 }
-            }
+                Ok::<(), AppError>(())
+            };
+            // Beside it: what Cost Explorer says, or does not, keeps no bill waiting.
+            let (enqueued, ()) = futures::join!(enqueue, self.read_reservations(&verified, OffsetDateTime::now_utc()));
+            enqueued?;
             Ok(())
         };
         match AssertUnwindSafe(look).catch_unwind().await {

@@ -114,13 +114,14 @@ impl AwsClient {
         aws_sdk_organizations::Client::from_conf(config.build())
     }
 
-    /// Cost Explorer with the credentials of a session in `candidate`'s role.
+    /// Cost Explorer with the credentials of a session in `candidate`'s role. Nothing is tried again: AWS may charge for an answer
+    /// that never came.
     pub(crate) fn cost_explorer_as(&self, candidate: &Candidate, session: Credentials) -> aws_sdk_costexplorer::Client {
         let config = aws_sdk_costexplorer::config::Builder::from(self.base.as_ref())
             .region(SdkRegion::new(global_region(candidate.partition())))
             .credentials_provider(session)
             .identity_cache(IdentityCache::no_cache())
-            .retry_partition(RetryPartition::new(retry_name(candidate)));
+            .retry_config(RetryConfig::disabled());
         aws_sdk_costexplorer::Client::from_conf(config.build())
     }
 }

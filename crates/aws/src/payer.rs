@@ -1,17 +1,20 @@
 //! Looking at the payer account itself: its organization, the accounts in it, and the use of its reservations.
 
-use aws_sdk_costexplorer::types::DateInterval;
+use aws_sdk_costexplorer::operation::get_reservation_utilization::GetReservationUtilizationOutput;
+use aws_sdk_costexplorer::types::{
+    DateInterval, Dimension, DimensionValues, Expression, GroupDefinition, GroupDefinitionType, ReservationAggregates,
+    ReservationUtilizationGroup, UtilizationByTime,
+};
 use billing::connection::Candidate;
-use billing::probe::{Accounts, Organization, Probe, Refusal};
+use billing::money::Amount;
+use billing::probe::{Accounts, Organization, Probe, Refusal, RefusalKind};
+use billing::reservation::{Page, PageQuestion, Reservation, Utilization};
 use billing::role::Partition;
-use time::{Date, Duration};
+use billing::told::told;
 
 use crate::client::AwsClient;
 use crate::operation::Operation;
 use crate::refusal::{Question, Signer};
-
-/// How many days of reservations are asked for, the last whole ones.
-const DAYS: i64 = 7;
 
 /// Why nobody is asked in a partition that has no Cost Explorer.
 const NO_COST_EXPLORER: &str =
@@ -54,27 +57,78 @@ impl AwsClient {
         }
     }
 
-    /// Whether the use of the payer's reservations can be read: one page, of the seven days before `today`. AWS charges the
-    /// customer one US cent for each such page.
-    pub async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()> {
+    /// How the payer's reservations were used: one page, for which AWS charges the customer one US cent.
+    pub async fn reservations(&self, candidate: &Candidate, question: &PageQuestion) -> Probe<Page> {
         if candidate.partition() == Partition::AwsUsGov {
             return Probe::NotAsked(NO_COST_EXPLORER);
         }
-        self.try_reservations(candidate, today).await.map_err(|refusal| *refusal).into()
+        self.try_reservations(candidate, question).await.map_err(|refusal| *refusal).into()
     }
 
-    async fn try_reservations(&self, candidate: &Candidate, today: Date) -> Result<(), Box<Refusal>> {
+    async fn try_reservations(&self, candidate: &Candidate, asked: &PageQuestion) -> Result<Page, Box<Refusal>> {
         let question = about_payer(candidate, Operation::GetReservationUtilization);
         let session = self.session(candidate).await?;
         // `Date` writes itself as AWS reads it: `2026-09-01`.
-        let days = DateInterval::builder().start((today - Duration::days(DAYS)).to_string()).end(today.to_string());
+        let days = DateInterval::builder().start(asked.days.from.to_string()).end(asked.days.until.to_string());
         let days = days.build().expect("both ends are given");
+        let by = GroupDefinition::builder().r#type(GroupDefinitionType::Dimension).key("SUBSCRIPTION_ID").build();
+        let service = DimensionValues::builder().key(Dimension::Service).values(asked.service.name()).build();
         let client = self.cost_explorer_as(candidate, session);
-        match client.get_reservation_utilization().time_period(days).send().await {
-            Ok(_) => Ok(()),
+        let page = client
+            .get_reservation_utilization()
+            .time_period(days)
+            .group_by(by)
+            .filter(Expression::builder().dimensions(service).build())
+            .set_next_page_token(asked.after.clone());
+        match page.send().await {
+            Ok(answer) => page_of(&answer)
+                .map_err(|wrong| Box::new(question.failed(RefusalKind::Unavailable, "UnreadableAnswer", &wrong))),
             Err(error) => Err(self.refused(candidate, &question, &error).await),
         }
     }
+}
+
+/// The page that an answer is; what is wrong with it, where a number in it is none.
+fn page_of(answer: &GetReservationUtilizationOutput) -> Result<Page, String> {
+    let groups = answer.utilizations_by_time().iter().flat_map(UtilizationByTime::groups);
+    let reservations = groups.map(reservation_of).collect::<Result<_, _>>()?;
+    Ok(Page { reservations, next: answer.next_page_token().filter(|token| !token.is_empty()).map(str::to_owned) })
+}
+
+fn reservation_of(group: &ReservationUtilizationGroup) -> Result<Reservation, String> {
+    let attribute = |name: &str| {
+        let found = group.attributes().and_then(|all| all.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+        found.map(|(_, text)| text.clone()).unwrap_or_default()
+    };
+    let number = group.value().unwrap_or_default().to_owned();
+    let figures = group.utilization();
+    let amount = |name: &str, pick: fn(&ReservationAggregates) -> Option<&str>| {
+        let text = figures.and_then(pick).unwrap_or("0");
+        // AWS's own word may be long; what it is about is told.
+        text.parse::<Amount>().map_err(|error| format!("`{name}` of reservation `{}`: {error}", told(&number)))
+    };
+    Ok(Reservation {
+        lease_id: attribute("leaseId"),
+        account_id: attribute("accountId"),
+        account_name: attribute("accountName"),
+        region: attribute("region"),
+        instance_type: attribute("instanceType"),
+        number_of_instances: attribute("numberOfInstances"),
+        scope: attribute("scope"),
+        tenancy: attribute("tenancy"),
+        offering_type: Some(attribute("subscriptionType"))
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| attribute("offeringType")),
+        start: attribute("startDateTime"),
+        end: attribute("endDateTime"),
+        utilization: Utilization {
+            purchased_hours: amount("PurchasedHours", ReservationAggregates::purchased_hours)?,
+            total_actual_hours: amount("TotalActualHours", ReservationAggregates::total_actual_hours)?,
+            unused_hours: amount("UnusedHours", ReservationAggregates::unused_hours)?,
+            utilization_percentage: amount("UtilizationPercentage", ReservationAggregates::utilization_percentage)?,
+        },
+        subscription_id: number,
+    })
 }
 
 /// A question about the account as a whole: these actions know no narrower resource.

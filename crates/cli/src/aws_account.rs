@@ -8,7 +8,7 @@ use billing::delivery::PartHead;
 use billing::names::Region;
 use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal};
-use time::Date;
+use billing::reservation::{Page, PageQuestion};
 use tokio::sync::OnceCell;
 
 /// AWS itself. Its client is made by the first question, so that a command which asks none looks for no credentials.
@@ -87,8 +87,8 @@ impl AwsAccount for Aws {
         self.client().await.organization_page(candidate, question, token).await
     }
 
-    async fn reservations(&self, candidate: &Candidate, today: Date) -> Probe<()> {
-        self.client().await.reservations(candidate, today).await
+    async fn reservations(&self, candidate: &Candidate, question: &PageQuestion) -> Probe<Page> {
+        self.client().await.reservations(candidate, question).await
     }
 
     async fn unpublished(&self, candidate: &Candidate, region: &Region) -> Probe<Tried> {

@@ -7,6 +7,7 @@ mod bill_connects;
 mod bill_months;
 mod billing_centers;
 mod checks;
+mod commitments;
 mod connect_body;
 mod cost_body;
 mod costs;
@@ -22,6 +23,7 @@ mod operator;
 mod page;
 mod receipts;
 mod reconciliation;
+mod reservations;
 mod setup;
 mod sql;
 mod status;
@@ -70,7 +72,11 @@ pub(crate) fn groups() -> Vec<Group> {
                 audit::routes(),
             ],
         ),
-        group("Costs", "What was spent, and on what.", vec![costs::routes(), billing_centers::routes(), sql::routes()]),
+        group(
+            "Costs",
+            "What was spent, and on what.",
+            vec![costs::routes(), billing_centers::routes(), reservations::routes(), commitments::routes(), sql::routes()],
+        ),
         group("Operator", "Orgs and their credentials, for the operator's own programs.", vec![operator::routes()]),
         group("Server", "The server itself.", vec![health::routes()]),
     ]

@@ -26,9 +26,9 @@ use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{
     Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind,
 };
+use billing::reservation::{Page, PageQuestion};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use time::Date;
 use tower::ServiceExt;
 
 use crate::HttpSettings;
@@ -97,7 +97,7 @@ impl AwsAccount for NoAws {
     ) -> Probe<OrganizationPage> {
         down()
     }
-    async fn reservations(&self, _: &Candidate, _: Date) -> Probe<()> {
+    async fn reservations(&self, _: &Candidate, _: &PageQuestion) -> Probe<Page> {
         down()
     }
     async fn unpublished(&self, _: &Candidate, _: &Region) -> Probe<Tried> {

@@ -12,7 +12,8 @@ use billing::organization::{OrganizationPage, OrganizationQuestion};
 use billing::probe::{
     Accounts, Caller, Level, ObjectHead, ObjectText, Organization, Peek, Probe, Refusal, RefusalKind,
 };
-use time::{Date, OffsetDateTime};
+use billing::reservation::{Page, PageQuestion};
+use time::OffsetDateTime;
 
 use crate::account::{AwsAccount, PartStream, Tried};
 
@@ -143,7 +144,7 @@ impl AwsAccount for FolderAccount {
         Probe::NotAsked(ONLY_AWS)
     }
 
-    async fn reservations(&self, _candidate: &Candidate, _today: Date) -> Probe<()> {
+    async fn reservations(&self, _candidate: &Candidate, _question: &PageQuestion) -> Probe<Page> {
         Probe::NotAsked(ONLY_AWS)
     }
 

@@ -3,14 +3,16 @@
 mod folder;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use billing::checks::{Report, Subject, judge};
 use billing::copies::Quiet;
 use billing::external_ids::ExternalIds;
 use billing::iam::{Documents, LeastPrivilege};
+use billing::reservation::PageQuestion;
 use time::{Duration, OffsetDateTime};
 
-use crate::check::{Terms, gather};
+use crate::check::{Explorer, Terms, gather};
 use crate::error::AppError;
 use crate::request::{ConnectError, ConnectRequest, candidate};
 use folder::FolderAccount;
@@ -43,7 +45,9 @@ pub async fn check_documents(
     let account = FolderAccount::new(documents.operator.clone(), copy);
     // A copy for a check does not grow.
     let quiet = Quiet { now: OffsetDateTime::now_utc(), wait: Duration::ZERO };
-    let evidence = gather(&account, &candidate, &ids, Terms { kept: None, quiet }).await?;
+    let explorer = Explorer::Ask(PageQuestion::first(quiet.now.date()));
+    let terms = Terms { explorer, answered: OnceLock::new(), quiet };
+    let evidence = gather(&account, &candidate, &ids, &terms).await?;
     let operator_arn = documents.operator.arn();
     let subject = Subject { candidate: &candidate, operator_arn, connected_at: None, now: OffsetDateTime::now_utc() };
     let report = documents.judge(judge(subject, &evidence), &candidate);

@@ -208,7 +208,14 @@ mod tests {
         let at = datetime!(2026-09-15 6:00 UTC);
         let question = PageQuestion { service: Service::Ec2, days: PageQuestion::days_before(at.date()), after: None };
         let page = Page { reservations, next: next.map(str::to_owned) };
-        readings(&[Asked { at, question, page: Some(page), trouble: None }]).remove(0)
+        readings(&[Asked {
+            at,
+            by: serde_json::from_str("\"somebody\"").unwrap(),
+            question,
+            page: Some(page),
+            trouble: None,
+        }])
+        .remove(0)
     }
 
     fn billed(id: &str, hours: Option<[&str; 2]>) -> Commitment {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use time::{Date, Duration, OffsetDateTime};
 
 pub use compare::{Gap, Reason, SideBySide, side_by_side};
-pub use plan::{Asked, NextPage, Reading, next_page, readings};
+pub use plan::{Asked, NextPage, Reading, next_page, next_question, readings};
 
-use crate::commitment::{Days, percentage};
+use crate::commitment::{Commitment, CommitmentKind, Days, percentage};
 use crate::money::Amount;
 
 /// How many days a reading is about: the last whole ones.
@@ -134,6 +134,29 @@ pub struct Reservation {
     pub start: String,
     pub end: String,
     pub utilization: Utilization,
+}
+
+impl Reservation {
+    /// A reservation as the bill tells of it, in Cost Explorer's words; `None` where the bill does not state its hours.
+    pub fn of_bill(billed: &Commitment) -> Option<Self> {
+        let (facts, hours) = (&billed.facts, billed.quantity.filter(|_| billed.kind == CommitmentKind::Reservation)?);
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Some(Self {
+            subscription_id: text(&facts.subscription),
+            lease_id: billed.short_id().to_owned(),
+            account_id: text(&facts.account),
+            account_name: text(&facts.account_name),
+            region: text(&facts.region),
+            instance_type: text(&facts.instance_type),
+            number_of_instances: facts.instances.map(|count| count.to_string()).unwrap_or_default(),
+            scope: String::new(),
+            tenancy: String::new(),
+            offering_type: text(&facts.purchase_option),
+            start: text(&facts.starts),
+            end: text(&facts.ends),
+            utilization: Utilization::of(hours.bought, hours.used, hours.unused),
+        })
+    }
 }
 
 /// How a reservation was used.

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use super::{Cause, EVERY, Page, PageQuestion, Reservation, Service, Trouble};
 use crate::commitment::Days;
+use crate::connection::Fingerprint;
 
 /// A question to Cost Explorer, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub struct Asked {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
+    /// As whom: an answer to another role says nothing of this one.
+    pub by: Fingerprint,
     /// What.
     pub question: PageQuestion,
     /// The page that came, where it was kept: only what a proven connection gave is. `None` where none came.
@@ -97,26 +100,28 @@ pub fn readings(asked: &[Asked]) -> Vec<Reading> {
     all
 }
 
-/// Which page is asked for now, if any is: of the services that the bill names reservations of, in turn, or of EC2 where it names
-/// none. `asked` is in order, oldest first.
+/// Which page is asked for now, if any is due. `asked` is in order, oldest first.
 pub fn next_page(asked: &[Asked], services: &BTreeSet<Service>, now: OffsetDateTime) -> NextPage {
     // What was refused cost nothing, but asking again at once would only be refused again.
-    if let Some(newest) = asked.last().map(|asked| asked.at + EVERY).filter(|due| *due > now) {
-        return NextPage::Wait(newest);
+    match asked.last().map(|asked| asked.at + EVERY).filter(|due| *due > now) {
+        Some(due) => NextPage::Wait(due),
+        None => NextPage::Ask(next_question(asked, services, now.date())),
     }
-    let today = now.date();
+}
+
+/// Which page comes next: the rest of a reading that is partial, or the first of the service that was asked about the longest ago,
+/// of those that the bill names reservations of; of EC2 where it names none. `asked` is in order, oldest first.
+pub fn next_question(asked: &[Asked], services: &BTreeSet<Service>, today: Date) -> PageQuestion {
     let all = readings(asked);
     let refused = asked.last().is_some_and(|asked| asked.trouble.is_some() && asked.question.after.is_some());
     // A place that is refused is not asked for again: perhaps it holds no longer.
     if let Some(Reading { service, days, next: Some(next), .. }) = all.last().filter(|_| !refused) {
-        return NextPage::Ask(PageQuestion { service: *service, days: *days, after: Some(next.clone()) });
+        return PageQuestion { service: *service, days: *days, after: Some(next.clone()) };
     }
     let last_asked =
         |service: Service| asked.iter().rev().find(|asked| asked.question.service == service).map(|asked| asked.at);
-    let none = BTreeSet::from([Service::Ec2]);
-    let services = if services.is_empty() { &none } else { services };
     let service = services.iter().copied().min_by_key(|service| last_asked(*service)).unwrap_or(Service::Ec2);
-    NextPage::Ask(PageQuestion { service, days: PageQuestion::days_before(today), after: None })
+    PageQuestion { service, days: PageQuestion::days_before(today), after: None }
 }
 
 #[cfg(test)]
@@ -127,6 +132,10 @@ mod tests {
     use super::*;
 
     const MONDAY: OffsetDateTime = datetime!(2026-09-14 6:00 UTC);
+
+    fn by() -> Fingerprint {
+        serde_json::from_str("\"somebody\"").unwrap()
+    }
 
     fn reservation(id: &str) -> Reservation {
         Reservation { lease_id: id.to_owned(), ..Reservation::default() }
@@ -139,7 +148,7 @@ mod tests {
             panic!("a day later something is asked")
         };
         let trouble = came.as_ref().err().map(|cause| Trouble { at, cause: *cause, message: String::new() });
-        asked.push(Asked { at, question: question.clone(), page: came.ok(), trouble });
+        asked.push(Asked { at, by: by(), question: question.clone(), page: came.ok(), trouble });
         question
     }
 
@@ -200,6 +209,7 @@ mod tests {
         let at = MONDAY;
         let of = |cause| Asked {
             at,
+            by: by(),
             question: PageQuestion::first(at.date()),
             page: None,
             trouble: Some(Trouble { at, cause, message: String::new() }),

@@ -1,7 +1,10 @@
 //! `billconnect reservations`: what reservations and savings plans bought, what of it was used, and what that covered.
 
+mod explorer;
+
 use std::process::ExitCode;
 
+use app::reservations::Explored;
 use billing::commitment::{Commitment, Coverage, Days, Measure, instance_family};
 use billing::money::Amount;
 use billing::names::OrgId;
@@ -47,7 +50,8 @@ Examples:
 
 Quantities are hours of a reservation, and money of a savings plan. Used and unused add up to what was bought. Coverage holds what a
 commitment covered, at public on-demand prices, against all that it could have covered. A bill states a reservation's fee once a
-month: over days of a month, it is spread evenly.";
+month: over days of a month, it is spread evenly. What Cost Explorer says of the last seven days it was asked about is held against
+the bill's figures of the same days.";
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     let app = world::open(global).await?;
@@ -58,20 +62,28 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         Some(days) => Some(days),
         None => app.newest_month(args.org).await?,
     };
+    let explored = app.explored(args.org).await?;
     let Some(days) = days else {
         if args.json {
-            out::json(&json!({ "commitments": [], "coverage": [], "deliveries": [] }))?;
+            out::json(&json!({
+                "commitments": [], "coverage": [], "deliveries": [], "cost_explorer": explorer::to_json(&explored),
+            }))?;
+        } else if !args.csv {
+            explorer::show(&explored);
         }
-        out::talk("nothing to tell yet: no month is published; `billconnect ingest` reads what AWS has delivered");
+        out::talk(
+            "nothing to tell of the bill yet: no month is published; `billconnect ingest` reads what AWS has delivered",
+        );
         return Ok(ExitCode::SUCCESS);
     };
     let found = app.commitments(args.org, days).await?;
     if args.json {
-        out::json(&to_json(days, &found))?;
+        out::json(&to_json(days, &found, &explored))?;
     } else if args.csv {
         out::data(&to_csv(&found.used.commitments));
     } else {
         show(days, &found);
+        explorer::show(&explored);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -191,7 +203,7 @@ fn percent(share: Option<Amount>) -> String {
     share.map_or_else(String::new, |share| format!("{} %", money::cents(share)))
 }
 
-fn to_json(days: Days, found: &BilledCommitments) -> Value {
+fn to_json(days: Days, found: &BilledCommitments, explored: &[Explored]) -> Value {
     let measure =
         |measure: &Measure| json!({ "bought": measure.bought, "used": measure.used, "unused": measure.unused });
     let commitment = |commitment: &Commitment| {
@@ -218,7 +230,7 @@ fn to_json(days: Days, found: &BilledCommitments) -> Value {
         "from": days.from.to_string(), "until": days.until.to_string(),
         "commitments": found.used.commitments.iter().map(commitment).collect::<Vec<_>>(),
         "coverage": found.used.coverage.iter().map(coverage).collect::<Vec<_>>(),
-        "deliveries": found.deliveries,
+        "deliveries": found.deliveries, "cost_explorer": explorer::to_json(explored),
     })
 }
 

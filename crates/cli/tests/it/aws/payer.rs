@@ -2,13 +2,17 @@
 
 use aws::{AwsClient, AwsSettings};
 use billing::probe::{Probe, Refusal, RefusalKind};
+use billing::reservation::PageQuestion;
 use serde_json::json;
 use time::macros::date;
 
 use crate::kit::proxy::{Fault, Proxy, Refused};
 use crate::kit::world::{ROLE, World};
 
-const TODAY: time::Date = date!(2026 - 09 - 15);
+/// The page that is asked for first.
+fn page() -> PageQuestion {
+    PageQuestion::first(date!(2026 - 09 - 15))
+}
 
 #[track_caller]
 fn kind<T: std::fmt::Debug>(probe: &Probe<T>) -> RefusalKind {
@@ -31,7 +35,7 @@ async fn the_published_permissions_open_the_payer_account() {
     assert_eq!(manager, Some(world.payer.account.as_str()), "{organization:?}");
     let accounts = aws.accounts(&world.candidate).await;
     assert_eq!(accounts.granted().map(|page| (page.seen, page.more)), Some((1, false)), "{accounts:?}");
-    let reservations = aws.reservations(&world.candidate, TODAY).await;
+    let reservations = aws.reservations(&world.candidate, &page()).await;
     assert!(reservations.granted().is_some(), "{reservations:?}");
 }
 
@@ -44,7 +48,7 @@ async fn each_missing_permission_is_denied_by_its_name() {
         let answers: [(&str, Option<Refusal>); 3] = [
             ("organizations:DescribeOrganization", aws.organization(candidate).await.refusal().cloned()),
             ("organizations:ListAccounts", aws.accounts(candidate).await.refusal().cloned()),
-            ("ce:GetReservationUtilization", aws.reservations(candidate, TODAY).await.refusal().cloned()),
+            ("ce:GetReservationUtilization", aws.reservations(candidate, &page()).await.refusal().cloned()),
         ];
         for (action, refusal) in answers {
             let expected = action.starts_with(missing.trim_end_matches('*')).then_some((RefusalKind::Denied, action));
@@ -66,11 +70,11 @@ async fn what_is_not_in_use_is_told_from_what_is_denied() {
     assert_eq!(kind(&aws.accounts(candidate).await), RefusalKind::Denied);
     let disabled = Refused(400, "AccessDeniedException", "User not enabled for cost explorer access");
     proxy.plan("GetReservationUtilization", Fault::Refuse(disabled));
-    assert_eq!(kind(&aws.reservations(candidate, TODAY).await), RefusalKind::NotInUse);
+    assert_eq!(kind(&aws.reservations(candidate, &page()).await), RefusalKind::NotInUse);
     let empty =
         Refused(400, "DataUnavailableException", "Data is not available. Please try to adjust the time period.");
     proxy.plan("GetReservationUtilization", Fault::Refuse(empty));
-    assert_eq!(kind(&aws.reservations(candidate, TODAY).await), RefusalKind::NoData);
+    assert_eq!(kind(&aws.reservations(candidate, &page()).await), RefusalKind::NoData);
 }
 
 #[tokio::test]

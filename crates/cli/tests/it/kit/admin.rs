@@ -120,6 +120,21 @@ impl Admin {
         self.query("iam", "2010-05-08", parameters).await
     }
 
+    /// Says what Cost Explorer answers about this account, or what it was asked: an operation of the emulator's own.
+    pub async fn cost_explorer(&self, operation: &str, request: &Value) -> Value {
+        let operation = format!("AWSInsightsIndexService.{operation}");
+        let request = Request {
+            method: Method::POST,
+            service: "ce",
+            region: "us-east-1",
+            target: "/".to_owned(),
+            content_type: "application/x-amz-json-1.1",
+            operation: Some(&operation),
+            body: request.to_string().into_bytes(),
+        };
+        serde_json::from_str(&self.send(request).await).expect("an answer in JSON")
+    }
+
     /// One call of a service that takes form parameters.
     async fn query(&self, service: &str, version: &str, parameters: &[(&str, &str)]) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
