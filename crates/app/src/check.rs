@@ -47,8 +47,12 @@ impl App {
         Ok(report)
     }
 
-    /// What is asked of Cost Explorer: AWS charges for each answer, so one counts for a day.
+    /// What is asked of Cost Explorer: AWS charges for each answer, so one counts for a day. Whoever mends a role before
+    /// connecting it wants to see what comes of that: until then, each check asks.
     async fn explorer(&self, candidate: &Candidate, now: OffsetDateTime) -> Result<Explorer, AppError> {
+        if self.store.connect(candidate.org, &candidate.id()).await?.is_none() {
+            return Ok(Explorer::Ask(PageQuestion::first(now.date())));
+        }
         match self.answered_today(candidate, now).await? {
             Some(asked) if asked.trouble.is_none() && asked.by == candidate.fingerprint() => {
                 Ok(Explorer::Kept(asked.at))
