@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use app::audit::{Actor, Entry, Log, Who};
 use app::export::Export;
+use app::health::Finding;
 use app::keep::Validation;
 use app::query::StatusErrors;
 use app::sql::{SqlAnswer, SqlQuestion};
@@ -41,6 +42,7 @@ pub(crate) use self::accounts::AccountOfPath;
 pub(crate) use self::connecting::ConnectBody;
 use crate::error::ApiError;
 use crate::limits::{Limits, Tally};
+use crate::meter::Meter;
 use crate::settings::HttpSettings;
 
 pub(crate) use keeping::ExternalIdText;
@@ -52,12 +54,13 @@ pub(crate) struct Http {
     settings: Arc<HttpSettings>,
     limits: Arc<Limits>,
     failures: Arc<Tally>,
+    meter: Arc<Meter>,
 }
 
 impl Http {
     pub(crate) fn new(app: Arc<App>, settings: HttpSettings) -> Self {
         let limits = Arc::new(Limits::new(&settings.limits));
-        Self { app, settings: Arc::new(settings), limits, failures: Arc::default() }
+        Self { app, settings: Arc::new(settings), limits, failures: Arc::default(), meter: Arc::default() }
     }
 
     pub(crate) fn settings(&self) -> &HttpSettings {
@@ -66,6 +69,20 @@ impl Http {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// What keeps the process from being alive; no org's business.
+    pub(crate) fn stands_still(&self) -> Option<String> {
+        self.app.stands_still()
+    }
+
+    /// What was found of what the server needs; no org's business.
+    pub(crate) async fn readiness(&self) -> Vec<Finding> {
+        self.app.readiness().await
     }
 
     /// Exchanges a credential, which itself says whose it is.

@@ -11,6 +11,7 @@ mod convert;
 mod error;
 mod guard;
 mod limits;
+mod meter;
 mod openapi;
 mod route;
 mod routes;

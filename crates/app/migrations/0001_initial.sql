@@ -285,6 +285,12 @@ CREATE TABLE organization_facts (
     FOREIGN KEY (org_id, connect_id) REFERENCES bill_connects (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
+-- Written by whoever asks whether the store can be written, and read by nobody.
+CREATE TABLE pulse (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL
+) STRICT;
+
 -- Who did what, in one chain of hashes an org (its number) and one for the operator (0). Only ever added to.
 CREATE TABLE audit_entries (
     log      INTEGER NOT NULL,

@@ -1,6 +1,7 @@
 //! The AWS account as the steps see it: a trait object, because a test cannot have the real thing.
 
 use async_trait::async_trait;
+use billing::calls::CallCount;
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::excess::UnpublishedRead;
@@ -20,6 +21,11 @@ pub type PartStream = BoxStream<'static, Result<Bytes, Refusal>>;
 /// Asks AWS on behalf of a candidate or a proven connection, and keeps each refusal verbatim. Decides nothing.
 #[async_trait]
 pub trait AwsAccount: Send + Sync {
+    /// How often AWS was called so far by this process, and what came of it.
+    fn calls(&self) -> Vec<CallCount> {
+        Vec::new()
+    }
+
     /// Who the operator's own credentials are.
     async fn operator(&self) -> Probe<Caller>;
 

@@ -436,7 +436,7 @@ mod tests {
         ) -> Probe<OrganizationPage> {
             unreachable!("a check does not walk through an organization")
         }
-            async fn reservations(&self, _: &Candidate, _: &PageQuestion) -> Probe<Page> {
+        async fn reservations(&self, _: &Candidate, _: &PageQuestion) -> Probe<Page> {
             self.answer(Page { reservations: Vec::new(), next: None }).await
         }
         async fn unpublished(&self, _: &Candidate, _: &Region) -> Probe<Tried> {

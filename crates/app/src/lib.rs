@@ -15,6 +15,7 @@ mod disconnect;
 pub mod discover;
 mod error;
 pub mod export;
+pub mod health;
 mod ingest;
 pub mod jobs;
 pub mod keep;
@@ -57,6 +58,7 @@ pub use account::{AwsAccount, PartStream, Tried};
 pub use error::AppError;
 
 use crate::accounts::Remembered;
+use crate::health::Pulse;
 use crate::jobs::JobSettings;
 use crate::metrics::Counters;
 use crate::organization::OrganizationSettings;
@@ -133,6 +135,8 @@ pub struct App {
     accounts: Mutex<HashMap<OrgId, Remembered>>,
     /// What Cost Explorer answered a check, until its connection is stored and proven.
     answered_pages: Mutex<HashMap<Key, AnsweredPage>>,
+    /// When the poll last came round.
+    pulse: Pulse,
 }
 
 impl App {
@@ -160,6 +164,7 @@ impl App {
             organizations: OrganizationSettings::default(),
             accounts: Mutex::default(),
             answered_pages: Mutex::default(),
+            pulse: Pulse::default(),
         }
     }
 

@@ -1,8 +1,11 @@
 //! What the process counts for its operator: nothing here belongs to any one org.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use time::OffsetDateTime;
+
+use billing::calls::CallCount;
 
 use crate::App;
 use crate::error::AppError;
@@ -38,6 +41,10 @@ pub struct Metrics {
     pub rows: u64,
     /// Bytes, packed, that ended runs of this process have taken in.
     pub bytes: u64,
+    /// Calls of this process to AWS.
+    pub calls: Vec<CallCount>,
+    /// How long ago the poll of this process came round; `None` where it does not poll.
+    pub poll_age: Option<Duration>,
 }
 
 impl Counters {
@@ -74,6 +81,8 @@ impl App {
             leases_lost: read(&counters.leases_lost),
             rows: read(&counters.rows),
             bytes: read(&counters.bytes),
+            calls: self.aws.calls(),
+            poll_age: self.pulse.age(OffsetDateTime::now_utc()),
         })
     }
 }

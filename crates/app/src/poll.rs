@@ -10,6 +10,7 @@ use futures::FutureExt;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::discover::{Discovered, Scope};
 use crate::error::AppError;
@@ -50,6 +51,7 @@ impl App {
         let mut sweep = tokio::time::interval(self.jobs.sweep_every);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            self.pulse.beat(interval);
             tokio::select! {
                 _ = due.tick() => {
                     known.clear();
@@ -125,7 +127,8 @@ impl App {
             enqueued?;
             Ok(())
         };
-        match AssertUnwindSafe(look).catch_unwind().await {
+        let span = tracing::info_span!("look", %org, connect = %id);
+        match AssertUnwindSafe(look).catch_unwind().instrument(span).await {
             // What is not proven shows in its state; the log said it when that changed.
             Ok(Ok(()) | Err(AppError::NotVerified(_))) => {}
             Ok(Err(error)) => tracing::warn!(%org, connect = %id, %error, "connection not looked at"),

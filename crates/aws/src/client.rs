@@ -7,11 +7,13 @@ use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, IdentityCache, Region as SdkRegion, StalledStreamProtectionConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use billing::calls::CallCount;
 use billing::connection::Candidate;
 use billing::names::Region;
 use billing::probe::{Caller, Probe, Refusal};
 use billing::role::Partition;
 
+use crate::calls::Calls;
 use crate::operation::Operation;
 use crate::refusal::{Question, Signer};
 use crate::session::Sessions;
@@ -25,6 +27,7 @@ const MAX_ATTEMPTS: u32 = 3;
 pub struct AwsClient {
     base: Arc<SdkConfig>,
     pub(crate) sessions: Arc<Sessions>,
+    calls: Calls,
 }
 
 impl AwsClient {
@@ -52,7 +55,12 @@ impl AwsClient {
         if let Some(credentials) = settings.credentials {
             loader = loader.credentials_provider(credentials);
         }
-        Self { base: Arc::new(loader.load().await), sessions: Arc::default() }
+        Self { base: Arc::new(loader.load().await), sessions: Arc::default(), calls: Calls::default() }
+    }
+
+    /// How often AWS was called so far, and what came of it.
+    pub fn calls(&self) -> Vec<CallCount> {
+        self.calls.counts()
     }
 
     /// Who we are, by our own credentials.
@@ -78,6 +86,7 @@ impl AwsClient {
         let own = self.base.region().filter(|region| Partition::of_region(region.as_ref()) == partition);
         let region = own.cloned().unwrap_or_else(|| SdkRegion::new(partition.home_region()));
         aws_sdk_sts::config::Builder::from(self.base.as_ref())
+            .interceptor(self.calls.clone())
             .region(region)
             .retry_partition(RetryPartition::new(retry))
     }
@@ -89,6 +98,7 @@ impl AwsClient {
 
     fn s3_config(&self, candidate: &Candidate, region: &Region, session: Credentials) -> aws_sdk_s3::config::Builder {
         aws_sdk_s3::config::Builder::from(self.base.as_ref())
+            .interceptor(self.calls.clone())
             .region(SdkRegion::new(region.to_string()))
             .credentials_provider(session)
             // The session cache is ours; the SDK's would keep every session that ever was.
@@ -107,6 +117,7 @@ impl AwsClient {
         session: Credentials,
     ) -> aws_sdk_organizations::Client {
         let config = aws_sdk_organizations::config::Builder::from(self.base.as_ref())
+            .interceptor(self.calls.clone())
             .region(SdkRegion::new(global_region(candidate.partition())))
             .credentials_provider(session)
             .identity_cache(IdentityCache::no_cache())
@@ -118,6 +129,7 @@ impl AwsClient {
     /// that never came.
     pub(crate) fn cost_explorer_as(&self, candidate: &Candidate, session: Credentials) -> aws_sdk_costexplorer::Client {
         let config = aws_sdk_costexplorer::config::Builder::from(self.base.as_ref())
+            .interceptor(self.calls.clone())
             .region(SdkRegion::new(global_region(candidate.partition())))
             .credentials_provider(session)
             .identity_cache(IdentityCache::no_cache())

@@ -5,6 +5,7 @@
 //! permission (a test reads these sources and compares).
 
 mod bucket;
+mod calls;
 mod client;
 mod object;
 mod operation;

@@ -4,6 +4,7 @@
 
 pub mod bill_month;
 pub mod bucket;
+pub mod calls;
 pub mod category;
 pub mod checks;
 pub mod choice;

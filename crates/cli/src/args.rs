@@ -12,6 +12,7 @@ use crate::commands::{
     operator, org, pause, receipts, reconcile, reservations, sample_bill, secrets, serve, service_account, setup, sql,
     token,
 };
+use crate::traces::TraceArgs;
 
 /// From an AWS role to an exact, queryable bill.
 #[derive(Debug, Parser)]
@@ -73,6 +74,8 @@ pub struct Global {
     /// AWS's SDK says below `info` is never logged, for it tells access key ids.
     #[arg(long, global = true, env = "BILLCONNECT_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+    #[command(flatten)]
+    pub traces: TraceArgs,
     /// How log lines look.
     #[arg(long, global = true, env = "BILLCONNECT_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,

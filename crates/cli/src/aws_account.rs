@@ -3,6 +3,7 @@
 use app::{AwsAccount, PartStream, Tried};
 use async_trait::async_trait;
 use aws::{AwsClient, AwsSettings};
+use billing::calls::CallCount;
 use billing::connection::{Candidate, Presented};
 use billing::delivery::PartHead;
 use billing::names::Region;
@@ -30,6 +31,10 @@ impl Aws {
 
 #[async_trait]
 impl AwsAccount for Aws {
+    fn calls(&self) -> Vec<CallCount> {
+        self.client.get().map(AwsClient::calls).unwrap_or_default()
+    }
+
     async fn operator(&self) -> Probe<Caller> {
         self.client().await.operator().await
     }

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Args, Command, LogFormat};
+use crate::traces::SpanLayer;
 
 /// Prints data.
 pub fn data(text: &str) {
@@ -45,8 +46,8 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Starts the log, on stderr.
-pub fn start_log(args: &Args) {
+/// Starts the log, on stderr, and keeps spans for traces where they are to be sent.
+pub fn start_log(args: &Args, traces: Option<SpanLayer>) {
     // A server's log has each answer's id; a command's talk is not drowned by it.
     let usual = if matches!(args.command, Command::Serve(_)) { "info" } else { "warn" };
     let asked = args.global.log.as_deref().unwrap_or(usual);
@@ -57,8 +58,8 @@ pub fn start_log(args: &Args) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let discreet = filter_fn(is_discreet);
     match args.global.log_format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).finish().with(discreet).init(),
-        LogFormat::Json => log.json().finish().with(discreet).init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).finish().with(discreet).with(traces).init(),
+        LogFormat::Json => log.json().finish().with(discreet).with(traces).init(),
     }
 }
 

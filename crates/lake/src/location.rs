@@ -6,9 +6,10 @@ use std::sync::Arc;
 use billing::names::OrgId;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::sync::Semaphore;
 use url::Url;
+use uuid::Uuid;
 
 use crate::durable::DurableFolder;
 use crate::error::LakeError;
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 use crate::rollup::Opened;
 use crate::session;
 use crate::sql::{Engine, SqlSettings};
-use crate::table::{OrgLake, Snapshots};
+use crate::table::{OrgLake, Snapshots, path_of};
 
 /// What an operator may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,13 @@ impl Lake {
         })
     }
 
+    /// Writes a small file and removes it, as a proof that it can.
+    pub async fn prove_writable(&self) -> Result<(), LakeError> {
+        let path = path_of(&self.shared.base)?.join(format!(".pulse-{}", Uuid::new_v4().simple()));
+        self.shared.store.put(&path, PutPayload::from_static(b"written to see whether it can be")).await?;
+        Ok(self.shared.store.delete(&path).await?)
+    }
+
     /// The same lake over another storage of the same folder.
     #[cfg(test)]
     pub(crate) fn over(mut self, store: Arc<dyn ObjectStore>) -> Self {
@@ -109,5 +117,22 @@ impl Lake {
     /// One org's lake. It sees that org's folder and no other.
     pub fn org(&self, org: OrgId) -> OrgLake {
         OrgLake::new(Arc::clone(&self.shared), org)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testkit::TestLake;
+
+    #[tokio::test]
+    async fn a_lake_that_takes_no_write_says_so() {
+        let test = TestLake::new();
+        test.lake.prove_writable().await.unwrap();
+        assert_eq!(std::fs::read_dir(test.folder.path()).unwrap().count(), 0, "nothing is left of it");
+        std::fs::remove_dir_all(test.folder.path()).unwrap();
+        std::fs::write(test.folder.path(), "a file in its place").unwrap();
+        assert!(test.lake.prove_writable().await.is_err());
+        std::fs::remove_file(test.folder.path()).unwrap();
+        std::fs::create_dir(test.folder.path()).unwrap();
     }
 }

@@ -75,7 +75,13 @@ pub(crate) fn groups() -> Vec<Group> {
         group(
             "Costs",
             "What was spent, and on what.",
-            vec![costs::routes(), billing_centers::routes(), reservations::routes(), commitments::routes(), sql::routes()],
+            vec![
+                costs::routes(),
+                billing_centers::routes(),
+                reservations::routes(),
+                commitments::routes(),
+                sql::routes(),
+            ],
         ),
         group("Operator", "Orgs and their credentials, for the operator's own programs.", vec![operator::routes()]),
         group("Server", "The server itself.", vec![health::routes()]),

@@ -11,6 +11,7 @@ use billing::period::BillingPeriod;
 use futures::FutureExt;
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::Ingested;
 use crate::App;
@@ -76,7 +77,8 @@ impl App {
     /// Runs a job; whatever becomes of it, even a panic, is its own.
     async fn run(&self, claimed: &Claimed) {
         let Job { org, connect, period, .. } = &claimed.job;
-        match AssertUnwindSafe(self.run_job(claimed)).catch_unwind().await {
+        let span = tracing::info_span!("job", %org, %connect, %period);
+        match AssertUnwindSafe(self.run_job(claimed)).catch_unwind().instrument(span).await {
             Ok(Ok(())) => {}
             // Its lease runs out, and then it is taken up again.
             Ok(Err(error)) => tracing::error!(%org, %connect, %period, %error, "how a job ended could not be noted"),

@@ -13,6 +13,7 @@ mod leases;
 mod operators;
 mod orgs;
 mod pauses;
+mod pulse;
 mod reports;
 mod reservations;
 mod secrets;

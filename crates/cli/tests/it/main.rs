@@ -26,6 +26,7 @@ mod lifecycle;
 mod matrix;
 mod months;
 mod onboarding;
+mod operations;
 mod operator;
 mod polling;
 mod probes;

@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use app::metrics::Metrics;
 use app::store::{JobCount, JobState};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use billing::calls::CallCount;
 
+use crate::access::Http;
 use crate::access::operator::Operator;
 use crate::error::ApiError;
 use crate::route::{Needs, Route};
@@ -18,15 +21,16 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) fn routes() -> Vec<Route> {
     let show = Needs::Operator
         .get("/operator/v1/metrics", show)
-        .named("operatorMetrics", "Say how jobs are doing, for Prometheus")
+        .named("operatorMetrics", "Say how requests, jobs and AWS calls are doing, for Prometheus")
         .about("Sums over all orgs. Give Prometheus an operator token as the scrape's `authorization`.")
         .answers_text(200, "text/plain");
     vec![show]
 }
 
 /// `GET /operator/v1/metrics`
-async fn show(operator: Operator) -> Result<impl IntoResponse, ApiError> {
-    Ok(([(CONTENT_TYPE, TEXT)], text(&operator.metrics().await?)))
+async fn show(operator: Operator, State(http): State<Http>) -> Result<impl IntoResponse, ApiError> {
+    let text = text(&operator.metrics().await?) + &http.meter().text();
+    Ok(([(CONTENT_TYPE, TEXT)], text))
 }
 
 fn text(metrics: &Metrics) -> String {
@@ -54,6 +58,16 @@ fn text(metrics: &Metrics) -> String {
         help(&mut text, (name, "counter"), about);
         line(&mut text, name, value);
     }
+    help(&mut text, ("billconnect_aws_calls_total", "counter"), "Calls of this process to AWS, by what came of them.");
+    for CallCount { service, operation, outcome, count } in &metrics.calls {
+        let labels = format!("service=\"{service}\",operation=\"{operation}\",outcome=\"{}\"", outcome.name());
+        line(&mut text, &format!("billconnect_aws_calls_total{{{labels}}}").replace(' ', "_"), *count);
+    }
+    if let Some(age) = metrics.poll_age {
+        let name = "billconnect_poll_age_seconds";
+        help(&mut text, (name, "gauge"), "How long ago the poll of this process came round.");
+        line(&mut text, name, age.as_secs());
+    }
     text
 }
 
@@ -67,6 +81,7 @@ fn line(text: &mut String, name: &str, value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use billing::calls::CallOutcome;
     use time::macros::datetime;
 
     use super::*;
@@ -76,8 +91,25 @@ mod tests {
         let at = datetime!(2026-10-03 12:00 UTC);
         let waiting =
             JobCount { state: JobState::Waiting, count: 3, oldest: Some(at - std::time::Duration::from_secs(90)) };
-        let metrics =
-            Metrics { jobs: vec![waiting], at, published: 5, failed: 1, retried: 2, leases_lost: 0, rows: 7, bytes: 9 };
+        let calls = vec![CallCount {
+            service: "Cost Explorer".to_owned(),
+            operation: "GetReservationUtilization".to_owned(),
+            outcome: CallOutcome::Throttled,
+            count: 4,
+        }];
+        let poll_age = Some(std::time::Duration::from_secs(12));
+        let metrics = Metrics {
+            jobs: vec![waiting],
+            at,
+            published: 5,
+            failed: 1,
+            retried: 2,
+            leases_lost: 0,
+            rows: 7,
+            bytes: 9,
+            calls,
+            poll_age,
+        };
         let text = text(&metrics);
         for expected in [
             "# TYPE billconnect_jobs gauge\n",
@@ -86,6 +118,8 @@ mod tests {
             "billconnect_job_oldest_waiting_seconds 90\n",
             "billconnect_job_published_total 5\n",
             "billconnect_job_rows_total 7\n",
+            "billconnect_aws_calls_total{service=\"Cost_Explorer\",operation=\"GetReservationUtilization\",outcome=\"throttled\"} 4\n",
+            "billconnect_poll_age_seconds 12\n",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }

@@ -123,16 +123,7 @@ impl Admin {
     /// Says what Cost Explorer answers about this account, or what it was asked: an operation of the emulator's own.
     pub async fn cost_explorer(&self, operation: &str, request: &Value) -> Value {
         let operation = format!("AWSInsightsIndexService.{operation}");
-        let request = Request {
-            method: Method::POST,
-            service: "ce",
-            region: "us-east-1",
-            target: "/".to_owned(),
-            content_type: "application/x-amz-json-1.1",
-            operation: Some(&operation),
-            body: request.to_string().into_bytes(),
-        };
-        serde_json::from_str(&self.send(request).await).expect("an answer in JSON")
+        self.json(("ce", &operation), request).await
     }
 
     /// One call of a service that takes form parameters.
