@@ -32,7 +32,8 @@ impl SqlAnswer {
 impl App {
     /// Begins to answer a statement from the org's own lake.
     pub async fn sql(&self, org: OrgId, question: SqlQuestion) -> Result<SqlAnswer, AppError> {
-        Ok(SqlAnswer(self.lake.org(org).sql(question).await?))
+        let accounts = self.accounts(org).await?;
+        Ok(SqlAnswer(self.lake.org(org).sql(question, accounts).await?))
     }
 
     /// What a statement takes and answers; `declared` is what the client says of its parameters.

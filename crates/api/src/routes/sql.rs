@@ -32,7 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
             .post("/finops-onboarding/v1/orgs/{org}/sql", ask)
             .named("finopsSql", "Ask in SQL")
             .about(
-                "One `SELECT` over the org's views `charges`, in the columns of FOCUS, and `deliveries`, in the dialect of \
+                "One `SELECT` over the org's views `charges`, in the columns of FOCUS, `accounts`, `commitments` and `deliveries`, in the dialect of \
                  Postgres; nothing can be changed. Decimals are JSON numbers with every digit. A statement that is wrong, or asks \
                  for more than one may, is 422 and says where. The answer comes while it is worked out; where that fails, the \
                  transfer breaks off and never looks whole. `docs/sql.md` tells more, and how to connect a Postgres client.",

@@ -44,7 +44,7 @@ Examples:
   billconnect sql --org 123456789 --csv -f report.sql > report.csv
   echo 'SELECT * FROM deliveries' | billconnect sql --org 123456789
 
-The views are `charges`, in the columns of FOCUS, and `deliveries`. Nothing can be changed.";
+The views are `charges`, in the columns of FOCUS, `accounts`, `commitments` and `deliveries`. Nothing can be changed.";
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     let text = statement(&args)?;

@@ -26,8 +26,10 @@ async fn server_with(settings: &[(&'static str, &str)]) -> Server {
 
 /// Where a server answers Postgres clients.
 async fn port(server: &Server) -> String {
-    let line =
-        || server.log().lines().find_map(|line| line.split("Postgres clients on 127.0.0.1:").nth(1).map(str::to_owned));
+    let line = || {
+        let address = |line: &str| Some(line.split_once("Postgres clients on ")?.1.rsplit(':').next()?.to_owned());
+        server.log().lines().find_map(address)
+    };
     wait("the SQL listener", async || line().is_some()).await;
     line().unwrap().trim().to_owned()
 }

@@ -3,6 +3,7 @@
 //! *Invariant:* a statement is parsed, looked through by an allow-list (`guard`), and planned in a session that holds this org's
 //! views and nothing else (`session`). It reaches no file, no address and no other org, whatever it says.
 
+mod accounts;
 mod allowed;
 mod arithmetic;
 mod bounded;
@@ -21,6 +22,9 @@ mod tests;
 mod values;
 mod views;
 
+use std::sync::Arc;
+
+use billing::organization::Accounts;
 use billing::sql::{SqlColumn, SqlFault, SqlParameter, SqlProblem, SqlShape, SqlType, SqlValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
@@ -105,35 +109,35 @@ fn too_long() -> SqlProblem {
 }
 
 impl OrgLake {
-    /// Answers a statement over this org's views.
-    pub async fn sql(&self, question: SqlQuestion) -> Result<SqlRows, LakeError> {
+    /// Answers a statement over this org's views; `accounts` is what is known of the org's.
+    pub async fn sql(&self, question: SqlQuestion, accounts: Arc<Accounts>) -> Result<SqlRows, LakeError> {
         let engine = &self.shared.sql;
         let deadline = Instant::now() + engine.settings.within;
         let place = engine.place(self.org(), deadline).await.map_err(LakeError::Sql)?;
-        let (sender, mut rows) = mpsc::channel(2);
+        let (sender, rows) = mpsc::channel(2);
         let lake = self.clone();
         let task = engine.threads().map_err(LakeError::Sql)?.spawn(async move {
             // Held until nothing of the statement runs any more.
             let _place = place;
-            let answered = tokio::time::timeout_at(deadline, lake.answer_sql(&question, &sender)).await;
+            let answered = tokio::time::timeout_at(deadline, lake.answer_sql(&question, &accounts, &sender)).await;
             if let Err(error) = answered.unwrap_or_else(|_| Err(LakeError::Sql(too_long()))) {
                 // Whoever asked may be gone.
                 drop(sender.send(Err(error)).await);
             }
         });
-        let task = task.abort_handle();
-        let first = tokio::time::timeout_at(deadline, rows.recv()).await;
-        let columns = match first {
-            Err(_) => Err(LakeError::Sql(too_long())),
-            Ok(Some(Ok(Piece::Columns(columns)))) => Ok(columns),
-            Ok(Some(Err(error))) => Err(error),
+        // From here on, whoever gives up stops the statement.
+        let mut answer = SqlRows { columns: Vec::new(), rows, task: task.abort_handle(), deadline, cut: false };
+        answer.columns = match tokio::time::timeout_at(deadline, answer.rows.recv()).await {
+            Err(_) => return Err(LakeError::Sql(too_long())),
+            Ok(Some(Ok(Piece::Columns(columns)))) => columns,
+            Ok(Some(Err(error))) => return Err(error),
             // Only a panic ends it without a word.
-            Ok(_) => Err(LakeError::Query(Box::new(DataFusionError::Internal("a statement ended early".to_owned())))),
+            Ok(_) => {
+                let ended = DataFusionError::Internal("a statement ended early".to_owned());
+                return Err(LakeError::Query(Box::new(ended)));
+            }
         };
-        // Made before the error is given back: dropping it stops the task.
-        let mut rows = SqlRows { columns: Vec::new(), rows, task, deadline, cut: false };
-        rows.columns = columns?;
-        Ok(rows)
+        Ok(answer)
     }
 
     /// What a statement takes and answers, without answering it. `declared` is what the client says of its parameters.
@@ -152,7 +156,7 @@ impl OrgLake {
         }
     }
 
-    async fn answer_sql(&self, question: &SqlQuestion, sender: &Sender) -> Result<(), LakeError> {
+    async fn answer_sql(&self, question: &SqlQuestion, accounts: &Accounts, sender: &Sender) -> Result<(), LakeError> {
         let mut query = parse::parse(&question.text, views::spellings()).map_err(LakeError::Sql)?;
         let look = guard::look(&query, &view_names()).map_err(LakeError::Sql)?;
         if look.asks == Asks::Catalog {
@@ -161,7 +165,7 @@ impl OrgLake {
         }
         parameters::bind(&mut query, &question.parameters).map_err(LakeError::Sql)?;
         let asked = Asked { text: &question.text, query: &query, names: views::names() };
-        let (session, plan) = self.plan(&asked, &look).await?;
+        let (session, plan) = self.plan(&asked, &look, accounts).await?;
         let columns = values::columns(plan.schema(), heads::heads(&query));
         let told = |error| error::told(error, &asked);
         let mut answer = DataFrame::new(session.state(), plan);
@@ -195,8 +199,13 @@ impl OrgLake {
         Ok(())
     }
 
-    async fn plan(&self, asked: &Asked<'_>, look: &Look) -> Result<(SessionContext, LogicalPlan), LakeError> {
-        let session = self.sql_session(&look.views, &self.shared.sql.settings).await?;
+    async fn plan(
+        &self,
+        asked: &Asked<'_>,
+        look: &Look,
+        accounts: &Accounts,
+    ) -> Result<(SessionContext, LogicalPlan), LakeError> {
+        let session = self.sql_session(&look.views, (accounts, &self.shared.sql.settings)).await?;
         let statement = Statement::Statement(Box::new(Parsed::Query(Box::new(Query::clone(asked.query)))));
         let plan = session.state().statement_to_plan(statement).await.map_err(|error| error::told(error, asked))?;
         session::reads_only(&plan).map_err(|error| error::told(error, asked))?;
@@ -217,7 +226,7 @@ impl OrgLake {
             if types.contains(&None) {
                 // What a place needs, the engine says where it can; a text does for the rest.
                 let asked = Asked { text, query: &query, names: views::names() };
-                if let Ok((_, plan)) = self.plan(&asked, &look).await {
+                if let Ok((_, plan)) = self.plan(&asked, &look, &Accounts::default()).await {
                     let known = plan.get_parameter_types().unwrap_or_default();
                     for (at, sql_type) in types.iter_mut().enumerate().filter(|(_, sql_type)| sql_type.is_none()) {
                         *sql_type =
@@ -227,7 +236,7 @@ impl OrgLake {
             }
             parameters::bind(&mut query, &nulls(&types)).map_err(LakeError::Sql)?;
             let asked = Asked { text, query: &query, names: views::names() };
-            values::columns(self.plan(&asked, &look).await?.1.schema(), heads::heads(&query))
+            values::columns(self.plan(&asked, &look, &Accounts::default()).await?.1.schema(), heads::heads(&query))
         };
         let parameters = types.into_iter().map(|sql_type| sql_type.unwrap_or(SqlType::Text)).collect();
         Ok(SqlShape { parameters, columns })

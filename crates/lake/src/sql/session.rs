@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use billing::organization::Accounts;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider,
@@ -25,7 +26,7 @@ use object_store::prefix::PrefixStore;
 use url::Url;
 
 use super::engine::SqlSettings;
-use super::{arithmetic, functions, views};
+use super::{accounts, arithmetic, functions, views};
 use crate::error::LakeError;
 use crate::provider::ChargesTable;
 use crate::session::column;
@@ -59,7 +60,7 @@ impl OrgLake {
     pub(crate) async fn sql_session(
         &self,
         asked: &BTreeSet<String>,
-        settings: &SqlSettings,
+        (accounts, settings): (&Accounts, &SqlSettings),
     ) -> Result<SessionContext, LakeError> {
         let address = ObjectStoreUrl::parse("org://charges")?;
         let store = PrefixStore::new(Arc::clone(&self.shared.store), self.table_path()?);
@@ -98,6 +99,9 @@ impl OrgLake {
         let mut made = Vec::new();
         if asked.contains(views::DELIVERIES) {
             made.push((views::DELIVERIES, views::delivery_rows(&self.deliveries(None, None).await?)?));
+        }
+        if asked.contains(views::ACCOUNTS) {
+            made.push((views::ACCOUNTS, accounts::rows(accounts)?));
         }
         if asked.contains(views::COMMITMENTS) {
             made.push((views::COMMITMENTS, self.commitment_rows().await?));

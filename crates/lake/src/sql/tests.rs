@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use billing::organization::{AccountFacts, AccountState, UnitPath, spans};
 use billing::sql::{SqlFault, SqlParameter, SqlProblem, SqlType, SqlValue};
+
+use time::macros::date;
 
 use super::*;
 use crate::location::{Lake, LakeSettings};
@@ -37,7 +40,7 @@ fn shown(value: &SqlValue) -> String {
 }
 
 async fn answer(lake: &OrgLake, question: SqlQuestion) -> Result<Vec<String>, LakeError> {
-    let mut rows = lake.sql(question).await?;
+    let mut rows = lake.sql(question, Arc::default()).await?;
     let mut all = Vec::new();
     while let Some(some) = rows.next().await {
         all.extend(some?.iter().map(|row| row.iter().map(shown).collect::<Vec<_>>().join("|")));
@@ -156,6 +159,35 @@ async fn commitments_are_a_view_of_what_the_bill_says() {
             .await,
         ["2"]
     );
+}
+
+#[tokio::test]
+async fn accounts_join_charges_as_of_the_day() {
+    let (_test, lake) = lake().await;
+    let facts = |name: &str| AccountFacts {
+        name: name.to_owned(),
+        unit: UnitPath::default(),
+        tags: BTreeMap::from([("team".to_owned(), "a".to_owned())]),
+        state: AccountState::Active,
+        joined_method: None,
+        joined_at: None,
+    };
+    let spans = spans(vec![(date!(2026 - 09 - 01), facts("before")), (date!(2026 - 09 - 03), facts("after"))]);
+    let known = [(head("x").connect, "222222222222".parse().unwrap(), spans)];
+    let accounts = Arc::new(Accounts::new(known));
+    let text = "SELECT name, unit, tags, is_current, count(c.BilledCost) FROM accounts a LEFT JOIN charges c
+        ON c.ChargePeriodStart >= a.since AND (a.until IS NULL OR c.ChargePeriodStart < a.until) GROUP BY 1, 2, 3, 4 ORDER BY 1";
+    let question = SqlQuestion { text: text.to_owned(), ..SqlQuestion::default() };
+    let mut rows = lake.sql(question, accounts).await.unwrap();
+    let rows: Vec<_> = rows
+        .next()
+        .await
+        .unwrap()
+        .unwrap()
+        .iter()
+        .map(|row| row.iter().map(shown).collect::<Vec<_>>().join("|"))
+        .collect();
+    assert_eq!(rows, [r#"after|/|{"team":"a"}|true|0"#, r#"before|/|{"team":"a"}|false|2"#]);
 }
 
 #[tokio::test]

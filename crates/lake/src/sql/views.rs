@@ -36,6 +36,8 @@ pub(crate) struct ViewColumn {
 
 /// The charges of all months.
 pub(crate) const CHARGES: &str = "charges";
+/// What is known of accounts.
+pub(crate) const ACCOUNTS: &str = "accounts";
 /// What was committed to.
 pub(crate) const COMMITMENTS: &str = "commitments";
 /// The deliveries that months come from and came from.
@@ -46,8 +48,10 @@ pub(crate) fn all() -> &'static [View] {
     static VIEWS: LazyLock<Vec<View>> = LazyLock::new(|| {
         let deliveries = "What AWS delivered: where each month comes from, and came from before.";
         let commitments = "What reservations and savings plans bought, month by month, and what became of it.";
+        let accounts = "What is known of each account: a row for all days on which the same held.";
         vec![
             charges(),
+            made(ACCOUNTS, accounts, super::accounts::COLUMNS),
             made(DELIVERIES, deliveries, DELIVERY_COLUMNS),
             made(COMMITMENTS, commitments, super::commitments::COLUMNS),
         ]
@@ -130,6 +134,8 @@ pub(crate) fn schema(columns: &[Described]) -> SchemaRef {
         SqlType::Time => data_type(columns::ColumnType::Time),
         SqlType::Decimal => data_type(columns::ColumnType::Decimal),
         SqlType::Int => DataType::Int64,
+        SqlType::Date => DataType::Date32,
+        SqlType::Bool => DataType::Boolean,
         _ => DataType::Utf8,
     };
     let field = |(name, sql_type, nullable, _): &Described| Field::new(*name, arrow_type(*sql_type), *nullable);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Tenant, port, server};
+use crate::kit::server::{Install, Server};
 use crate::kit::tools::{run, succeeded, tool};
 
 /// psql of this major version, as the environment's package carries it.
@@ -103,4 +104,20 @@ async fn a_revoked_token_answers_nothing_more() {
     }
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success(), "it was answered after its token was revoked");
+}
+
+#[tokio::test]
+async fn clients_from_elsewhere_speak_tls() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    succeeded(&mut python("tls.py", &["make", &path("")]));
+    let install = Install::offline()
+        .with("BILLCONNECT_SQL_LISTEN", "0.0.0.0:0")
+        .with("BILLCONNECT_SQL_CERTIFICATE", &path("certificate.pem"))
+        .with("BILLCONNECT_SQL_KEY", &path("key.pem"));
+    let server = Server::over(install);
+    let org = server.install().org("Acme");
+    let token = server.access_token(org, "viewer").await;
+    let port = port(&server).await;
+    succeeded(&mut python("tls.py", &["ask", &path(""), &port, &org.to_string(), &token]));
 }

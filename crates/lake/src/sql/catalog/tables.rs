@@ -36,8 +36,14 @@ pub(super) fn class_name(oid: i64) -> Option<String> {
     oids().find(|(known, _)| *known == oid).map(|(_, view)| view.name.to_owned())
 }
 
+/// The oid of `pg_class` itself, by which descriptions say that they are of tables.
+const PG_CLASS: i64 = 1_259;
+
 /// The oid of the view that a text names.
 pub(super) fn class_oid(name: &str) -> Option<i64> {
+    if name.trim_start_matches("pg_catalog.") == "pg_class" {
+        return Some(PG_CLASS);
+    }
     let name = name.trim_start_matches("public.").trim_matches('"');
     oids().find(|(_, view)| view.name == name).map(|(oid, _)| oid)
 }
@@ -171,9 +177,10 @@ fn descriptions() -> Table {
     let mut rows = Vec::new();
     for (oid, view) in oids() {
         let all = std::iter::once(view.about).chain(view.columns.iter().map(|column| column.about));
-        // 1259 is the oid of `pg_class` itself.
         rows.extend(
-            (0..).zip(all).map(|(number, about)| vec![Val::Int(oid), Val::Int(1_259), Val::Int(number), about.into()]),
+            (0..)
+                .zip(all)
+                .map(|(number, about)| vec![Val::Int(oid), Val::Int(PG_CLASS), Val::Int(number), about.into()]),
         );
     }
     of(&["objoid", "classoid", "objsubid", "description"], rows)
