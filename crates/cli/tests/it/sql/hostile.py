@@ -19,8 +19,9 @@ for number, statement in enumerate(statements):
     statement = statement.replace("\0", "")
     try:
         cursor = connection.execute(statement.replace("%", "%%"), () if number % 2 else None, prepare=number % 2 == 1)
-        print(cursor.description, cursor.fetchmany(100) if cursor.description else cursor.statusmessage)
+        print([column.name for column in cursor.description or []], cursor.fetchmany(100) if cursor.description else cursor.statusmessage)
     except psycopg.Error as error:
-        print(error, error.diag.message_detail, error.diag.message_hint)
+        # Not `str(error)`, in which the client itself shows the statement's line.
+        print(error.diag.message_primary, error.diag.message_detail, error.diag.message_hint)
     if connection.closed:
         raise SystemExit(f"{statement} ended the connection")
