@@ -7,6 +7,7 @@
 mod accounts;
 mod commitments;
 mod connecting;
+mod costs;
 mod deliveries;
 mod jobs;
 mod keeping;
@@ -30,7 +31,6 @@ use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::Extensions;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use billing::cost_query::{CostAnswer, CostQuery};
 use billing::export::{ExportFormat, ExportSource};
 use billing::names::{BillConnectId, OrgId};
 use billing::receipt::Receipt;
@@ -197,10 +197,6 @@ impl Viewer {
     /// Begins to write a file.
     pub(crate) async fn export(&self, source: &ExportSource, format: ExportFormat) -> Result<Export, ApiError> {
         Ok(self.app.export(self.org, source, format).await?)
-    }
-
-    pub(crate) async fn costs(&self, question: &CostQuery) -> Result<CostAnswer, ApiError> {
-        Ok(self.app.costs(self.org, question).await?)
     }
 
     /// Begins to answer a statement.

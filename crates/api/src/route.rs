@@ -59,7 +59,7 @@ pub(crate) struct Doc {
 /// A parameter.
 pub(crate) struct Param {
     pub(crate) name: &'static str,
-    /// `query` or `path`.
+    /// `query`, `path` or `header`.
     pub(crate) place: &'static str,
     pub(crate) required: bool,
     pub(crate) about: &'static str,
@@ -97,7 +97,7 @@ impl Param {
 /// An answer that is no error.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// What it carries; nothing for a 204.
+    /// What it carries; nothing for a 204 and a 304.
     pub(crate) content: Option<Content>,
 }
 
@@ -193,6 +193,15 @@ impl Route {
     /// 204 with nothing in it.
     pub(crate) fn answers_nothing(mut self) -> Self {
         self.doc.answers.push(Answer { status: 204, content: None });
+        self
+    }
+
+    /// 304 with nothing in it, to whoever has the answer already.
+    pub(crate) fn answers_unchanged(mut self) -> Self {
+        let about = "the `ETag` of an answer: where it still is the answer, it is not sent again";
+        let schema = json!({ "type": "string" });
+        self.doc.params.push(Param { name: "If-None-Match", place: "header", required: false, about, schema });
+        self.doc.answers.push(Answer { status: 304, content: None });
         self
     }
 

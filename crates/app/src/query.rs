@@ -1,10 +1,12 @@
 //! The step `query`: what an org asks about its costs, its connections and what has been read of them.
 
 use billing::checks::{Report, State};
-use billing::cost_query::{CostAnswer, CostQuery};
+use billing::cost_query::{BilledAccount, CostAnswer, CostQuery};
+use billing::export::ExportFormat;
 use billing::names::{BillConnectId, OrgId};
-use billing::receipt::Receipt;
+use billing::receipt::{PublishedMonth, Receipt};
 use billing::standing::Standing;
+use lake::LakeError;
 
 use crate::App;
 use crate::error::AppError;
@@ -25,6 +27,33 @@ impl App {
     /// Answers a question about costs from the org's own lake.
     pub async fn costs(&self, org: OrgId, question: &CostQuery) -> Result<CostAnswer, AppError> {
         Ok(self.lake.org(org).costs(question).await?)
+    }
+
+    /// The deliveries that a question would be answered from now.
+    pub async fn costs_come_from(&self, org: OrgId, question: &CostQuery) -> Result<Vec<PublishedMonth>, AppError> {
+        Ok(self.lake.org(org).costs_come_from(question).await?)
+    }
+
+    /// An answer as a file.
+    pub async fn cost_file(
+        &self,
+        question: CostQuery,
+        answer: CostAnswer,
+        format: ExportFormat,
+    ) -> Result<Vec<u8>, AppError> {
+        // Encoding keeps a core busy for a while; what answers others must not wait for it.
+        let file = tokio::task::spawn_blocking(move || lake::cost_file(&question, &answer, format)).await;
+        Ok(file.map_err(LakeError::from)??)
+    }
+
+    /// Every account that the org's bills have charges of, by id.
+    pub async fn billed_accounts(&self, org: OrgId) -> Result<Vec<BilledAccount>, AppError> {
+        Ok(self.lake.org(org).accounts().await?)
+    }
+
+    /// The currency of the org's newest bill, as ISO 4217 spells it; `None` without a bill.
+    pub async fn currency(&self, org: OrgId) -> Result<Option<String>, AppError> {
+        Ok(self.lake.org(org).currency().await?)
     }
 
     /// What stands in the way of each connection's bills; a connection without problems has an empty list.

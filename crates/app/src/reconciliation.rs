@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use billing::cost_query::{CostAnswer, CostQuery, Dimension, Granularity, MISSING, Metric, PeriodType};
-use billing::history::AsOf;
+use billing::cost_query::{CostAnswer, CostQuery, Dimension, MISSING, Metric, PeriodType};
 use billing::names::{BillConnectId, OrgId};
 use billing::period::BillingPeriod;
 use billing::reconcile::{LakeSums, SumKey};
@@ -115,14 +114,9 @@ fn question(connect: &BillConnectId, period: BillingPeriod) -> CostQuery {
     CostQuery {
         metrics: vec![Metric::CostNonamortizedUnblended, Metric::CostAmortizedUnblended, Metric::ListPriceNonamortized],
         dimensions: vec![Dimension::LineItemType, Dimension::VendorAccount, Dimension::InvoiceId],
-        from: period.start(),
-        until: period.end(),
-        granularity: Granularity::Month,
         period_type: PeriodType::BillingPeriod,
-        filter: None,
-        limit: None,
         connects: Some(vec![connect.clone()]),
-        as_of: AsOf::NOW,
+        ..CostQuery::over(period.start(), period.end())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Categories: what a charge is for, in a dozen words, by the first rule of a table that matches.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 /// The rules, as a `FinOps` person keeps them; the first that matches decides.
@@ -75,9 +76,52 @@ fn parse_line(line: &str) -> Result<(u32, CategoryRule), String> {
     Ok((priority, rule))
 }
 
+const INTRODUCTION: &str = "<!-- Written by a test from crates/billing/data/category-rules-aws.csv; change that file and run \
+`UPDATE_DOCS=1 cargo test -p billconnect-billing page` -->
+
+# Categories
+
+The dimension `category` of [cost questions](costs.md) says in a word what a charge is for. Its value is that of the first rule
+that matches the charge, from the top. A rule matches where every cell does: an empty one matches anything, also nothing at all; a
+`*` matches the rest of a value; any other is the whole value, upper and lower case being different. The columns are AWS's own, as
+its reports have them.
+
+| | Category | Product code | Product family | Usage type | Line item type |
+|---:|---|---|---|---|---|
+";
+
+/// The rules as a page of the documentation.
+pub fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for (at, rule) in rules().iter().enumerate() {
+        let cells = [&rule.product_code, &rule.product_family, &rule.usage_type, &rule.line_item_type];
+        let cells = cells.map(|cell| match cell {
+            CellRule::Any => String::new(),
+            CellRule::Is(value) => format!("`{value}`"),
+            CellRule::StartsWith(start) => format!("`{start}*`"),
+        });
+        let _ = writeln!(page, "| {} | {} | {} |", at + 1, rule.category, cells.join(" | "));
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Run with `UPDATE_DOCS=1` to write the page anew after the rules changed.
+    #[test]
+    fn the_committed_page_is_what_the_rules_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/categories.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == page(),
+            "docs/categories.md is not what the rules say: run `UPDATE_DOCS=1 cargo test -p billconnect-billing page`"
+        );
+    }
 
     #[test]
     fn the_table_in_the_program_is_read_in_its_order() {

@@ -145,7 +145,7 @@ pub enum Dimension {
     Description,
     ServiceFamily,
     ManufacturerName,
-    /// Only for single charges, never to group by: a bill has millions.
+    /// A bill has millions: the cost API has it only for single charges.
     ResourceId,
     BillingCenterId,
     /// `tag_<key>`: the value of the tag with that key, as the customer typed it.
@@ -212,7 +212,7 @@ impl Dimension {
         }
     }
 
-    /// Whether sums may be grouped by it; if not, it is only for lists of single charges.
+    /// Whether the cost API groups sums by it; if not, it is only for lists of single charges.
     pub fn groups(&self) -> bool {
         *self != Self::ResourceId
     }

@@ -1,114 +1,101 @@
 //! Questions about costs, and their answers.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
+pub use crate::cost_filter::{Filter, MAX_CONDITIONS, MAX_DEPTH};
 pub use crate::cost_names::{Dimension, MISSING, Metric, UnknownName};
 use crate::history::AsOf;
+pub use crate::listing::Direction;
 use crate::money::Amount;
-use crate::names::BillConnectId;
+use crate::names::{BillConnectId, quotable};
 use crate::receipt::PublishedMonth;
 
-/// The most dimensions that one question may group by.
+/// The most dimensions that one question of the cost API may group by.
 pub const MAX_DIMENSIONS: usize = 10;
-/// The most months that one question by month may span.
+/// The most months that one question of the cost API by month may span.
 pub const MAX_MONTHS: i32 = 24;
-/// The most days that one question by day may span.
+/// The most days that one question of the cost API by day may span.
 pub const MAX_DAYS: i64 = 31;
+/// The most groups that may be kept apart from the rest.
+pub const MAX_TOP: usize = 1000;
 
-/// The most conditions that one filter may have.
-pub const MAX_CONDITIONS: usize = 500;
-/// How deep conditions may be inside one another: an engine walks them recursively, on a stack that has an end.
-pub const MAX_DEPTH: usize = 16;
+/// What stands for the values of all groups that are not among the [`CostQuery::top`].
+pub const OTHER: &str = "Other";
 
 /// How finely time is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
+    /// By hour, UTC, of the charge's own start.
+    Hour,
+    /// By day, UTC. Days always go by the charge's own start: a billing period has none.
+    Day,
     /// By calendar month, UTC.
     #[default]
     Month,
-    /// By day, UTC. Days always go by the charge's own start: a billing period has none.
-    Day,
+    /// Not at all: the whole span is one bucket, which starts where the span does.
+    Whole,
 }
 
 /// Which time of a charge counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeriodType {
-    /// When it arose: the month or day that its charge period starts in.
+    /// When it arose: the month, day or hour that its charge period starts in.
     #[default]
     ChargePeriod,
     /// When it was billed: its billing period.
     BillingPeriod,
 }
 
-/// A condition on dimensions. A charge without a value has the value [`MISSING`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Filter {
-    /// The dimension's value is exactly this.
-    Equal {
-        /// The dimension.
-        dimension: Dimension,
-        /// The whole value.
-        value: String,
-    },
-    /// The dimension's value contains this, upper and lower case being different.
-    Substring {
-        /// The dimension.
-        dimension: Dimension,
-        /// The part.
-        substring: String,
-    },
-    /// All hold; with none, true.
-    And {
-        /// The conditions.
-        expressions: Vec<Filter>,
-    },
-    /// One holds; with none, false.
-    Or {
-        /// The conditions.
-        expressions: Vec<Filter>,
-    },
-    /// It does not hold.
-    Not {
-        /// The condition.
-        expression: Box<Filter>,
-    },
+/// What a row of an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rows {
+    /// The sum of all charges of one time that have the same values.
+    #[default]
+    Sums,
+    /// One charge.
+    Charges,
 }
 
-impl Filter {
-    /// How many conditions there are, and how deep the deepest lies.
-    fn size(&self) -> (usize, usize) {
-        let inside: &[Filter] = match self {
-            Self::Equal { .. } | Self::Substring { .. } => &[],
-            Self::And { expressions } | Self::Or { expressions } => expressions,
-            Self::Not { expression } => std::slice::from_ref(expression),
-        };
-        let sizes = inside.iter().map(Self::size);
-        let (count, depth) = sizes.fold((0, 0), |(all, deepest), (count, depth)| (all + count, deepest.max(depth)));
-        (count + 1, depth + 1)
-    }
+/// What rows are ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderKey {
+    /// The start of the month, day or hour.
+    Time,
+    /// One of the question's dimensions, as text.
+    Dimension(Dimension),
+    /// One of the question's metrics.
+    Metric(Metric),
 }
 
-/// A question: sums of `metrics` grouped by time and `dimensions`.
+/// A question: sums of `metrics` grouped by time and `dimensions`, or the charges themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostQuery {
     /// What is summed; at least one.
     pub metrics: Vec<Metric>,
-    /// What it is grouped by, beside time; none gives one row a month or day.
+    /// What it is grouped by, beside time; none gives one row a month, day or hour.
     pub dimensions: Vec<Dimension>,
     /// The first instant that counts.
     pub from: OffsetDateTime,
     /// The first instant that no longer counts.
     pub until: OffsetDateTime,
-    /// By month or by day.
+    /// How finely time is cut.
     pub granularity: Granularity,
     /// Which time counts.
     pub period_type: PeriodType,
+    /// Sums or charges.
+    pub rows: Rows,
     /// Which charges count; `None` is all.
     pub filter: Option<Filter>,
+    /// The order of the rows: these first, then time, then the dimensions' values.
+    pub order: Vec<(OrderKey, Direction)>,
+    /// How many groups are kept apart, those with the greatest sum over the whole span of the first metric in `order`, or of
+    /// the first metric. All others are one, whose dimensions say [`OTHER`].
+    pub top: Option<usize>,
+    /// How many rows are left out before the first.
+    pub skip: usize,
     /// The most rows to answer; more sets [`CostAnswer::truncated`].
     pub limit: Option<usize>,
     /// The bill connects to look at; `None` is all of the org's.
@@ -127,6 +114,47 @@ pub struct QueryProblem {
 }
 
 impl CostQuery {
+    /// A question by month about all charges that arose in a span, which asks for nothing yet.
+    pub fn over(from: OffsetDateTime, until: OffsetDateTime) -> Self {
+        Self {
+            metrics: Vec::new(),
+            dimensions: Vec::new(),
+            from,
+            until,
+            granularity: Granularity::default(),
+            period_type: PeriodType::default(),
+            rows: Rows::default(),
+            filter: None,
+            order: Vec::new(),
+            top: None,
+            skip: 0,
+            limit: None,
+            connects: None,
+            as_of: AsOf::NOW,
+        }
+    }
+
+    /// Whether a charge counts by its own start, and not by its billing period, which has no days.
+    pub fn goes_by_charge(&self) -> bool {
+        self.period_type == PeriodType::ChargePeriod || self.granularity < Granularity::Month
+    }
+
+    /// The same question with its months, days or hours as one, which starts where the span does.
+    #[must_use]
+    pub fn summarized(self) -> Self {
+        let period_type = if self.goes_by_charge() { PeriodType::ChargePeriod } else { self.period_type };
+        Self { granularity: Granularity::Whole, period_type, ..self }
+    }
+
+    /// The metric that decides which groups are among the top.
+    pub fn rank(&self) -> Option<Metric> {
+        let ordered = self.order.iter().find_map(|(key, _)| match key {
+            OrderKey::Metric(metric) => Some(*metric),
+            _ => None,
+        });
+        ordered.or_else(|| self.metrics.first().copied())
+    }
+
     /// Everything that is wrong with the question, field by field; empty where it can be answered.
     pub fn problems(&self) -> Vec<QueryProblem> {
         let mut problems = Vec::new();
@@ -134,15 +162,14 @@ impl CostQuery {
         if self.metrics.is_empty() {
             wrong("metrics", "name at least one metric".to_owned());
         }
-        if self.dimensions.len() > MAX_DIMENSIONS {
-            wrong("dimensions", format!("{} dimensions are more than {MAX_DIMENSIONS}", self.dimensions.len()));
+        for (at, metric) in self.metrics.iter().enumerate() {
+            if self.metrics[..at].contains(metric) {
+                wrong("metrics", format!("`{metric}` is named twice"));
+            }
         }
         for (at, dimension) in self.dimensions.iter().enumerate() {
-            if !dimension.groups() {
-                wrong("dimensions", format!("`{dimension}` is for single charges, sums can't be grouped by it"));
-            }
             if self.dimensions[..at].contains(dimension) {
-                wrong("dimensions", format!("`{dimension}` is named twice"));
+                wrong("dimensions", format!("`{}` is named twice", quotable(&dimension.id())));
             }
         }
         if self.metrics.contains(&Metric::UsageAmount) && !self.dimensions.contains(&Dimension::UsageUnit) {
@@ -165,37 +192,89 @@ impl CostQuery {
                 format!("`{}` `{}` is named twice, but comes from one delivery", twice.connect, twice.period),
             );
         }
+        if self.until <= self.from {
+            wrong("end_at", "the end is exclusive and must lie after the start".to_owned());
+        }
+        problems.extend(self.order_problems());
+        problems
+    }
+
+    fn order_problems(&self) -> Vec<QueryProblem> {
+        let mut problems = Vec::new();
+        for (key, _) in &self.order {
+            let name = match key {
+                OrderKey::Dimension(dimension) if !self.dimensions.contains(dimension) => dimension.id(),
+                OrderKey::Metric(metric) if !self.metrics.contains(metric) => metric.id().to_owned(),
+                _ => continue,
+            };
+            let name = quotable(&name);
+            let message = format!("`{name}` is not among what the question asks for");
+            problems.push(QueryProblem { field: "order", message });
+        }
+        let top = match self.top {
+            Some(_) if self.dimensions.is_empty() => "it takes a dimension to have groups".to_owned(),
+            Some(_) if self.rows == Rows::Charges => "charges are not grouped".to_owned(),
+            Some(top) if !(1..=MAX_TOP).contains(&top) => format!("it is a whole number from 1 to {MAX_TOP}"),
+            _ => return problems,
+        };
+        problems.push(QueryProblem { field: "top", message: top });
+        problems
+    }
+
+    /// The same, and what the published contract of the cost API does not allow.
+    pub fn contract_problems(&self) -> Vec<QueryProblem> {
+        let mut problems = Vec::new();
+        let mut wrong = |field, message| problems.push(QueryProblem { field, message });
+        if self.dimensions.len() > MAX_DIMENSIONS {
+            wrong("dimensions", format!("{} dimensions are more than {MAX_DIMENSIONS}", self.dimensions.len()));
+        }
+        if self.rows == Rows::Charges && self.dimensions.is_empty() {
+            wrong("dimensions", "name at least one dimension".to_owned());
+        }
+        let single = self.dimensions.iter().find(|dimension| self.rows == Rows::Sums && !dimension.groups());
+        if let Some(single) = single {
+            wrong("dimensions", format!("`{single}` is for single charges, sums can't be grouped by it"));
+        }
         self.span_problem().into_iter().for_each(|message| wrong("end_at", message));
+        problems.extend(self.problems());
         problems
     }
 
     fn span_problem(&self) -> Option<String> {
-        if self.until <= self.from {
-            return Some("the end is exclusive and must lie after the start".to_owned());
-        }
         match self.granularity {
-            Granularity::Day if self.until - self.from > time::Duration::days(MAX_DAYS) => {
+            Granularity::Hour | Granularity::Day if self.until - self.from > Duration::days(MAX_DAYS) => {
                 Some(format!("by day, at most {MAX_DAYS} days fit one question"))
             }
-            Granularity::Month if months(self.from, self.until) > MAX_MONTHS => {
+            Granularity::Month if self.until > self.from && months(self.from, self.until) > MAX_MONTHS => {
                 Some(format!("by month, at most {MAX_MONTHS} months fit one question"))
             }
             _ => None,
         }
+    }
+
+    /// The coarsest cut of time that answers the question; `None` where only its billing period counts of a charge.
+    pub fn grain(&self) -> Option<Duration> {
+        if !self.goes_by_charge() && self.rows == Rows::Sums {
+            return None;
+        }
+        let cut = if self.granularity == Granularity::Hour { Duration::HOUR } else { Duration::DAY };
+        let whole = |at: OffsetDateTime| at.unix_timestamp_nanos().rem_euclid(cut.whole_nanoseconds()) == 0;
+        let charges = self.rows == Rows::Charges || !whole(self.from) || !whole(self.until);
+        Some(if charges { Duration::ZERO } else { cut })
     }
 }
 
 /// How many months the span takes, a part of one counted whole.
 fn months(from: OffsetDateTime, until: OffsetDateTime) -> i32 {
     let number = |at: OffsetDateTime| at.year() * 12 + i32::from(u8::from(at.month()));
-    let last = until - time::Duration::nanoseconds(1);
+    let last = until - Duration::nanoseconds(1);
     number(last) - number(from) + 1
 }
 
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostAnswer {
-    /// By time, then by the dimensions' values.
+    /// In the question's order.
     pub rows: Vec<CostRow>,
     /// Whether the limit cut rows off.
     pub truncated: bool,
@@ -203,15 +282,26 @@ pub struct CostAnswer {
     pub deliveries: Vec<PublishedMonth>,
 }
 
+/// An account that charges are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BilledAccount {
+    /// Its 12 digits, or what a bill has in their place.
+    pub id: String,
+    /// Its name, where a bill has one.
+    pub name: Option<String>,
+}
+
 /// One row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostRow {
-    /// The start of the month or day, UTC.
+    /// The start of the month, day, hour or span, UTC.
     pub timestamp: OffsetDateTime,
     /// The values of the question's dimensions, in its order.
     pub dimensions: Vec<String>,
     /// The sums of the question's metrics, in its order.
     pub metrics: Vec<Amount>,
+    /// Whether this is the sum of all groups that are not among the top.
+    pub other: bool,
 }
 
 #[cfg(test)]
@@ -224,54 +314,85 @@ mod tests {
         CostQuery {
             metrics: vec![Metric::CostNonamortizedUnblended],
             dimensions: vec![Dimension::Service],
-            from: datetime!(2025-01-01 0:00 UTC),
-            until: datetime!(2027-01-01 0:00 UTC),
-            granularity: Granularity::Month,
-            period_type: PeriodType::ChargePeriod,
-            filter: None,
-            limit: None,
-            connects: None,
-            as_of: AsOf::NOW,
+            ..CostQuery::over(datetime!(2025-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
         }
     }
 
+    fn days(until: OffsetDateTime) -> CostQuery {
+        CostQuery { granularity: Granularity::Day, until, ..query() }
+    }
+
     fn fields(query: &CostQuery) -> Vec<&'static str> {
-        query.problems().into_iter().map(|problem| problem.field).collect()
+        query.contract_problems().into_iter().map(|problem| problem.field).collect()
     }
 
     #[test]
     fn the_widest_question_is_right() {
-        assert_eq!(query().problems(), []);
-        let days = CostQuery { granularity: Granularity::Day, until: datetime!(2025-02-01 0:00 UTC), ..query() };
-        assert_eq!(days.problems(), []);
+        assert_eq!(query().contract_problems(), []);
+        assert_eq!(days(datetime!(2025-02-01 0:00 UTC)).contract_problems(), []);
     }
 
     #[test]
     fn every_wrong_field_is_named() {
         let wrong = CostQuery {
-            metrics: vec![Metric::UsageAmount],
+            metrics: vec![Metric::UsageAmount, Metric::UsageAmount],
             dimensions: vec![Dimension::Service, Dimension::Service, Dimension::ResourceId],
             until: datetime!(2027-01-01 0:01 UTC),
             limit: Some(0),
             ..query()
         };
-        assert_eq!(fields(&wrong), ["dimensions", "dimensions", "metrics", "limit", "end_at"]);
+        assert_eq!(fields(&wrong), ["dimensions", "end_at", "metrics", "dimensions", "metrics", "limit"]);
         assert_eq!(fields(&CostQuery { metrics: Vec::new(), until: query().from, ..query() }), ["metrics", "end_at"]);
-        let days = CostQuery { granularity: Granularity::Day, until: datetime!(2025-02-02 0:00 UTC), ..query() };
-        assert_eq!(fields(&days), ["end_at"]);
+        assert_eq!(fields(&days(datetime!(2025-02-02 0:00 UTC))), ["end_at"]);
         let tags = (0..11).map(|n| Dimension::Tag(n.to_string())).collect();
         assert_eq!(fields(&CostQuery { dimensions: tags, ..query() }), ["dimensions"]);
     }
 
     #[test]
-    fn filters_read_as_the_contract_spells_them() {
-        let text = r#"{"type":"and","expressions":[{"type":"equal","dimension":"service","value":"AmazonEC2"},
-            {"type":"not","expression":{"type":"substring","dimension":"tag_user:team","substring":"x"}},{"type":"or","expressions":[]}]}"#;
-        let filter: Filter = serde_json::from_str(text).unwrap();
-        let Filter::And { expressions } = &filter else { panic!("{filter:?}") };
-        assert_eq!(expressions[0], Filter::Equal { dimension: Dimension::Service, value: "AmazonEC2".to_owned() });
-        assert_eq!(serde_json::from_str::<Filter>(&serde_json::to_string(&filter).unwrap()).unwrap(), filter);
-        assert!(serde_json::from_str::<Filter>(r#"{"type":"equal","dimension":"nonsense","value":"x"}"#).is_err());
+    fn what_the_contract_does_not_allow_can_be_answered_all_the_same() {
+        let dimensions = (0..40).map(|n| Dimension::Tag(n.to_string())).chain([Dimension::ResourceId]).collect();
+        let until = datetime!(2099-01-01 0:00 UTC);
+        let wide = CostQuery { dimensions, until, granularity: Granularity::Hour, ..query() };
+        assert_eq!(wide.problems(), []);
+        assert_eq!(fields(&wide), ["dimensions", "dimensions", "end_at"]);
+    }
+
+    #[test]
+    fn charges_need_a_dimension_and_have_resources() {
+        let charges = CostQuery { rows: Rows::Charges, dimensions: vec![Dimension::ResourceId], ..query() };
+        assert_eq!(fields(&charges), [""; 0]);
+        assert_eq!(fields(&CostQuery { dimensions: Vec::new(), ..charges.clone() }), ["dimensions"]);
+        assert_eq!(fields(&CostQuery { top: Some(1), ..charges }), ["top"]);
+    }
+
+    #[test]
+    fn order_and_top_are_by_what_is_asked_for() {
+        let by = |key| CostQuery { order: vec![(key, Direction::Desc)], ..query() };
+        assert_eq!(fields(&by(OrderKey::Metric(Metric::CostNonamortizedUnblended))), [""; 0]);
+        assert_eq!(fields(&by(OrderKey::Metric(Metric::UsageAmount))), ["order"]);
+        assert_eq!(fields(&by(OrderKey::Dimension(Dimension::Region))), ["order"]);
+        let top = |top| fields(&CostQuery { top: Some(top), ..query() });
+        assert_eq!((top(1), top(MAX_TOP)), (vec![], vec![]));
+        assert_eq!((top(0), top(MAX_TOP + 1)), (vec!["top"], vec!["top"]));
+        assert_eq!(fields(&CostQuery { top: Some(1), dimensions: Vec::new(), ..query() }), ["top"]);
+        let two = CostQuery { metrics: vec![Metric::UsageAmount, Metric::CostAmortizedBlended], ..query() };
+        assert_eq!(two.rank(), Some(Metric::UsageAmount));
+        let order = vec![(OrderKey::Metric(Metric::CostAmortizedBlended), Direction::Asc)];
+        assert_eq!(CostQuery { order, ..two }.rank(), Some(Metric::CostAmortizedBlended));
+    }
+
+    #[test]
+    fn the_grain_is_as_fine_as_the_cut_and_the_ends_ask() {
+        let until = datetime!(2025-02-01 0:00 UTC);
+        assert_eq!(query().grain(), Some(Duration::DAY));
+        assert_eq!(CostQuery { granularity: Granularity::Hour, ..days(until) }.grain(), Some(Duration::HOUR));
+        assert_eq!(days(datetime!(2025-01-05 1:00 UTC)).grain(), Some(Duration::ZERO));
+        let hours = CostQuery { granularity: Granularity::Hour, ..days(datetime!(2025-01-05 1:00 UTC)) };
+        assert_eq!(hours.grain(), Some(Duration::HOUR));
+        let billed = CostQuery { period_type: PeriodType::BillingPeriod, ..query() };
+        assert_eq!(billed.grain(), None);
+        assert_eq!(CostQuery { granularity: Granularity::Day, ..billed.clone() }.grain(), Some(Duration::DAY));
+        assert_eq!(CostQuery { rows: Rows::Charges, ..billed }.grain(), Some(Duration::ZERO));
     }
 
     #[test]

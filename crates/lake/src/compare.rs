@@ -15,7 +15,6 @@ use datafusion::logical_expr::{Expr, lit, when};
 use futures::FutureExt;
 
 use crate::cost_expr::value;
-use crate::costs::arrow_error;
 use crate::error::LakeError;
 use crate::held::Held;
 use crate::session::column;
@@ -86,7 +85,7 @@ fn unsplit(cost: &str) -> Result<Expr, LakeError> {
 
 fn read(batch: &RecordBatch, values: usize, all: &mut SumsByValues) -> Result<(), LakeError> {
     let texts = (0..values).map(|at| cast(batch.column(at), &DataType::Utf8));
-    let texts = texts.collect::<Result<Vec<_>, _>>().map_err(arrow_error)?;
+    let texts = texts.collect::<Result<Vec<_>, _>>()?;
     let charges = batch.column(values).as_primitive::<Int64Type>();
     let amounts = [1, 2, 3].map(|at| batch.column(values + at).as_primitive::<Decimal128Type>());
     for row in 0..batch.num_rows() {

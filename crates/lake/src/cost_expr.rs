@@ -4,11 +4,12 @@
 
 use billing::category::{self, CategoryRule, CellRule};
 use billing::cost_query::{Dimension, Filter, MISSING, Metric};
+use billing::listing::Operator;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::Like;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, when};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator as Binary, lit, when};
 
 use crate::session::column;
 use crate::table::CONNECT_COLUMN;
@@ -43,7 +44,6 @@ pub(crate) fn parts(metric: Metric) -> (Part, Option<Part>) {
 
 /// The amount that one charge adds to a sum; null adds nothing.
 pub(crate) fn amount(part: Part) -> Result<Expr> {
-    let nothing = || lit(ScalarValue::Decimal128(Some(0), 38, 18));
     Ok(match part {
         Part::Unblended => coalesce(vec![column("x_UnblendedCost"), column("BilledCost")]),
         Part::Effective => column("EffectiveCost"),
@@ -59,6 +59,11 @@ pub(crate) fn amount(part: Part) -> Result<Expr> {
         }
         Part::Usage => column("x_UsageAmount"),
     })
+}
+
+/// An amount of 0.
+pub(crate) fn nothing() -> Expr {
+    lit(ScalarValue::Decimal128(Some(0), 38, 18))
 }
 
 /// Line item types that are about a commitment even where the line does not name it.
@@ -79,11 +84,18 @@ fn committed() -> Expr {
 
 /// The value of a dimension: text, and [`MISSING`] where the charge has none.
 pub(crate) fn value(dimension: &Dimension) -> Result<Expr> {
-    let value = match dimension {
-        Dimension::Vendor => return Ok(text("AWS")),
+    let value = maybe_value(dimension)?;
+    let always = matches!(dimension, Dimension::Vendor | Dimension::BillingCenterId | Dimension::Category);
+    Ok(if always { value } else { coalesce(vec![value, text(MISSING)]) })
+}
+
+/// The value of a dimension: null where the charge has none.
+fn maybe_value(dimension: &Dimension) -> Result<Expr> {
+    Ok(match dimension {
+        Dimension::Vendor => text("AWS"),
         // Until there are billing centers, every charge is in this one.
-        Dimension::BillingCenterId => return Ok(text("unallocated")),
-        Dimension::Category => return category(),
+        Dimension::BillingCenterId => text("unallocated"),
+        Dimension::Category => category()?,
         Dimension::VendorAccount => column("SubAccountId"),
         Dimension::VendorAccountName => column("SubAccountName"),
         Dimension::BillingAccount => column("BillingAccountId"),
@@ -111,8 +123,7 @@ pub(crate) fn value(dimension: &Dimension) -> Result<Expr> {
         Dimension::ManufacturerName => column("PublisherName"),
         Dimension::ResourceId => column("ResourceId"),
         Dimension::Tag(key) => tag(key),
-    };
-    Ok(coalesce(vec![value, text(MISSING)]))
+    })
 }
 
 /// The value of a tag. A key may be given as AWS's reports spell it, with `user:` in front of the customer's own.
@@ -128,7 +139,7 @@ fn tag(key: &str) -> Expr {
 fn usage_type() -> Result<Expr> {
     let kind = || column("x_LineItemType");
     let marked = kind().in_list(["DiscountedUsage", "Fee", "Tax"].map(text).to_vec(), false);
-    let join = |left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::StringConcat, Box::new(right)));
+    let join = |left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Binary::StringConcat, Box::new(right)));
     let both = join(join(column("x_UsageType"), text(":")), kind());
     when(marked, coalesce(vec![both, kind()])).otherwise(column("x_UsageType"))
 }
@@ -168,14 +179,39 @@ pub(crate) fn condition(filter: &Filter) -> Result<Expr> {
     Ok(match filter {
         Filter::Equal { dimension, value: given } => value(dimension)?.eq(text(given)),
         Filter::Substring { dimension, substring } => like(value(dimension)?, &format!("%{}%", escaped(substring))),
-        Filter::And { expressions } => all(expressions, Operator::And)?.unwrap_or_else(|| lit(true)),
-        Filter::Or { expressions } => all(expressions, Operator::Or)?.unwrap_or_else(|| lit(false)),
+        Filter::And { expressions } => all(expressions, Binary::And)?.unwrap_or_else(|| lit(true)),
+        Filter::Or { expressions } => all(expressions, Binary::Or)?.unwrap_or_else(|| lit(false)),
         Filter::Not { expression } => !condition(expression)?,
+        Filter::Is { dimension, operator, values } => compared(value(dimension)?, *operator, values),
+        Filter::Missing { dimension } => maybe_value(dimension)?.is_null(),
     })
 }
 
+/// Whether a value, which is never null, compares like this with one of several.
+fn compared(value: Expr, operator: Operator, values: &[String]) -> Expr {
+    let one = || text(values.first().map_or("", String::as_str));
+    let part = |before: &str, after: &str| {
+        let part = escaped(values.first().map_or("", String::as_str));
+        like(value.clone(), &format!("{before}{part}{after}"))
+    };
+    match operator {
+        Operator::Eq => value.eq(one()),
+        Operator::Ne => value.not_eq(one()),
+        Operator::Gt => value.gt(one()),
+        Operator::Ge => value.gt_eq(one()),
+        Operator::Lt => value.lt(one()),
+        Operator::Le => value.lt_eq(one()),
+        Operator::Co => part("%", "%"),
+        Operator::Sw => part("", "%"),
+        Operator::Ew => part("%", ""),
+        Operator::In | Operator::Nin => {
+            value.in_list(values.iter().map(|one| text(one)).collect(), operator == Operator::Nin)
+        }
+    }
+}
+
 /// All conditions, joined in halves: a long list must not become a deep tree, which the engine walks recursively.
-fn all(filters: &[Filter], operator: Operator) -> Result<Option<Expr>> {
+fn all(filters: &[Filter], operator: Binary) -> Result<Option<Expr>> {
     Ok(match filters {
         [] => None,
         [one] => Some(condition(one)?),
@@ -189,7 +225,7 @@ fn all(filters: &[Filter], operator: Operator) -> Result<Option<Expr>> {
 }
 
 /// A text as a literal, which is all that a caller's words ever become.
-fn text(text: &str) -> Expr {
+pub(crate) fn text(text: &str) -> Expr {
     lit(ScalarValue::Utf8View(Some(text.to_owned())))
 }
 

@@ -147,7 +147,7 @@ fn month_of(named: &NamedDelivery) -> Month {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use billing::cost_query::{CostQuery, Granularity, Metric, PeriodType};
+    use billing::cost_query::{CostQuery, Metric, PeriodType};
     use billing::delivery::{DeliveryHead, DeliveryId};
     use futures::FutureExt;
     use time::Duration;
@@ -159,15 +159,9 @@ mod tests {
     fn query(as_of: AsOf) -> CostQuery {
         CostQuery {
             metrics: vec![Metric::CostNonamortizedUnblended],
-            dimensions: Vec::new(),
-            from: datetime!(2026-01-01 0:00 UTC),
-            until: datetime!(2027-01-01 0:00 UTC),
-            granularity: Granularity::Month,
             period_type: PeriodType::BillingPeriod,
-            filter: None,
-            limit: None,
-            connects: None,
             as_of,
+            ..CostQuery::over(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
         }
     }
 

@@ -277,9 +277,8 @@ fn millis(at: OffsetDateTime) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use billing::cost_query::{CostQuery, Granularity, Metric, PeriodType};
+    use billing::cost_query::{CostQuery, Metric};
     use billing::delivery::DeliveryHead;
-    use billing::history::AsOf;
     use billing::money::Amount;
     use time::macros::datetime;
 
@@ -294,15 +293,7 @@ mod tests {
     async fn total(lake: &OrgLake) -> (Amount, Vec<String>) {
         let query = CostQuery {
             metrics: vec![Metric::CostNonamortizedUnblended],
-            dimensions: Vec::new(),
-            from: datetime!(2026-01-01 0:00 UTC),
-            until: datetime!(2027-01-01 0:00 UTC),
-            granularity: Granularity::Month,
-            period_type: PeriodType::ChargePeriod,
-            filter: None,
-            limit: None,
-            connects: None,
-            as_of: AsOf::NOW,
+            ..CostQuery::over(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
         };
         let answer = lake.costs(&query).await.unwrap();
         let sum = answer.rows.iter().fold(Amount::ZERO, |sum, row| sum.checked_add(row.metrics[0]).unwrap());

@@ -154,6 +154,7 @@ fn response(answer: &Answer) -> Value {
         200 => "It is so.",
         201 => "It is made.",
         202 => "It is under way.",
+        304 => "It is as it was when the `ETag` was given.",
         _ => "It is done; there is nothing to say.",
     };
     json!({ "description": description })

@@ -29,6 +29,17 @@ impl Asked {
         named.next().map(|(_, value)| value.as_str())
     }
 
+    /// What a parameter lists with commas, over as many parameters of the name as there are.
+    pub(crate) fn listed(&self, name: &str) -> Vec<&str> {
+        let named = self.pairs.iter().filter(|(known, _)| known == name);
+        named.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// Whether anything is wrong so far.
+    pub(crate) fn any_wrong(&self) -> bool {
+        !self.wrong.is_empty()
+    }
+
     /// A parameter that may be absent, read as its type reads texts.
     pub(crate) fn maybe<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let read = self.text(name)?.parse::<T>();
@@ -89,7 +100,7 @@ impl Asked {
     }
 
     /// The address of the page after this one: the same question from another place on.
-    pub(crate) fn next_page(&self, place: usize) -> String {
+    pub(crate) fn next_page(&self, place: impl Display) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(self.pairs.iter().filter(|(name, _)| name != "skipToken"));
         query.append_pair("skipToken", &place.to_string());

@@ -2,12 +2,11 @@
 
 use std::str::FromStr;
 
-use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType};
+use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType, Rows};
 use billing::history::{AsOf, NamedDelivery};
 use billing::names::{BillConnectId, quotable, without_credentials};
 use billing::period::BillingPeriod;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
@@ -19,19 +18,40 @@ use crate::error::ApiError;
 use crate::openapi::shape::reference;
 
 /// The most rows of one answer, whatever the question's `limit` says.
-const MAX_ROWS: usize = 100_000;
+pub(super) const MAX_ROWS: usize = 100_000;
 
 /// The most deliveries that one question may name.
 const MAX_NAMED: usize = 1000;
 
-/// What a question may say.
-pub(super) fn doc() -> BodyDoc {
-    let fields = vec![
+/// What a question about sums may say.
+pub(super) fn sums_doc() -> BodyDoc {
+    let mut fields = common();
+    fields.push(
+        FieldDoc::texts("dimensions", (0, 10), "at most 10 of those there are").optional().example(json!(["service"])),
+    );
+    fields.push(FieldDoc::whole("limit", 1, "at most so many rows; absent or above 100,000, it is 100,000").optional());
+    fields.push(
+        FieldDoc::flag("summarized", "whether all months or days are one, which starts at `start_at`").optional(),
+    );
+    BodyDoc { name: "CostQuestion", fields }
+}
+
+/// What a question about single charges may say.
+pub(super) fn charges_doc() -> BodyDoc {
+    let mut fields = common();
+    let dimensions = FieldDoc::texts("dimensions", (1, 10), "at least one and at most 10 of those there are");
+    fields.push(dimensions.example(json!(["resource_id"])));
+    fields.push(FieldDoc::whole("limit", 1, "at most so many rows, and at most 100,000").example(1000));
+    BodyDoc { name: "ChargeQuestion", fields }
+}
+
+/// What both may say.
+fn common() -> Vec<FieldDoc> {
+    vec![
         FieldDoc::texts("billing_center_ids", (1, 1000), "at least one; there is `unallocated`")
             .example(json!(["unallocated"])),
         FieldDoc::texts("metrics", (1, 100), "at least one of those there are")
             .example(json!(["cost_nonamortized_unblended_adj"])),
-        FieldDoc::texts("dimensions", (0, 10), "at most 10 of those there are").optional().example(json!(["service"])),
         FieldDoc::text("start_at", "`YYYY-MM` or `YYYY-MM-DD`, UTC").example("2026-10"),
         FieldDoc::text("end_at", "the same, excluded; at most 24 months after the start, or 31 days by day")
             .example("2026-11"),
@@ -56,9 +76,7 @@ pub(super) fn doc() -> BodyDoc {
             "months that come from another delivery than the newest, as answers and the list of deliveries name it",
         )
         .optional(),
-        FieldDoc::whole("limit", 1, "at most so many rows; absent or above 100,000, it is 100,000").optional(),
-    ];
-    BodyDoc { name: "CostQuestion", fields }
+    ]
 }
 
 /// What [`Filter`] deserialises.
@@ -102,37 +120,32 @@ fn deliveries_schema() -> Value {
     })
 }
 
-/// Reads the question, or names all that is wrong with it.
-pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
-    let doc = doc();
+/// Reads the question of `rows`, or names all that is wrong with it.
+pub(crate) fn read(body: &JsonObject, rows: Rows) -> Result<CostQuery, ApiError> {
+    let doc = if rows == Rows::Sums { sums_doc() } else { charges_doc() };
     let mut fields = Fields::of(body, &doc);
     billing_centers(&mut fields);
     let metrics = names(&mut fields, "metrics", Fields::texts);
-    let dimensions = names(&mut fields, "dimensions", Fields::maybe_texts);
-    let from = instant(&mut fields, "start_at");
-    let until = instant(&mut fields, "end_at");
-    let granularity: Option<Granularity> = choice(&mut fields, "granularity", "`month` or `day`");
-    let period_type: Option<PeriodType> = choice(&mut fields, "period_type", "`charge_period` or `billing_period`");
-    let filter = filter(&mut fields);
-    let limit = limit(&mut fields);
-    let as_of = AsOf { at: as_of(&mut fields), deliveries: named_deliveries(&mut fields) };
-    // An aggregated answer is summarized whatever `summarized` says.
+    let read_dimensions = if rows == Rows::Sums { Fields::maybe_texts } else { Fields::texts };
+    let dimensions = names(&mut fields, "dimensions", read_dimensions);
+    let (from, until) = (instant(&mut fields, "start_at"), instant(&mut fields, "end_at"));
     let question = CostQuery {
         metrics: metrics.clone().unwrap_or_default(),
-        dimensions: dimensions.unwrap_or_default(),
-        from: from.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-        until: until.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-        granularity: granularity.unwrap_or_default(),
-        period_type: period_type.unwrap_or_default(),
-        filter,
-        limit: Some(limit.unwrap_or(MAX_ROWS).min(MAX_ROWS)),
-        connects: None,
-        as_of,
+        dimensions: dimensions.clone().unwrap_or_default(),
+        granularity: choice(&mut fields, ("granularity", &GRANULARITIES)).unwrap_or_default(),
+        period_type: choice(&mut fields, ("period_type", &PERIOD_TYPES)).unwrap_or_default(),
+        rows,
+        filter: filter(&mut fields),
+        limit: limit(&mut fields, rows),
+        as_of: AsOf { at: as_of(&mut fields), deliveries: named_deliveries(&mut fields) },
+        ..CostQuery::over(from.unwrap_or(OffsetDateTime::UNIX_EPOCH), until.unwrap_or(OffsetDateTime::UNIX_EPOCH))
     };
-    for problem in question.problems() {
+    let summarized = rows == Rows::Sums && fields.maybe_flag("summarized").unwrap_or_default();
+    for problem in question.contract_problems() {
         // What could not be read is named already; what stands in for it is not the client's.
         let unread = match problem.field {
             "metrics" => metrics.is_none(),
+            "dimensions" => dimensions.is_none(),
             "end_at" => from.is_none() || until.is_none(),
             _ => false,
         };
@@ -141,7 +154,7 @@ pub(crate) fn read(body: &JsonObject) -> Result<CostQuery, ApiError> {
         }
     }
     fields.finish()?;
-    Ok(question)
+    Ok(if summarized { question.summarized() } else { question })
 }
 
 /// Everything is in the one billing center that there is, so naming it is the whole filter.
@@ -173,22 +186,33 @@ where
 
 /// A month or a day, as its first instant in UTC.
 fn instant(fields: &mut Fields<'_>, name: &str) -> Option<OffsetDateTime> {
-    let text = fields.text(name)?;
-    let day = || Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
-    let month = text.parse().ok().map(BillingPeriod::start);
-    let read = month.or_else(|| day().map(|day| day.with_time(Time::MIDNIGHT).assume_utc()));
+    let read = first_instant(fields.text(name)?);
     if read.is_none() {
         fields.refuse(name, "it must be a month like `2026-10` or a day like `2026-10-31`");
     }
     read
 }
 
+/// The first instant of a month or a day, in UTC.
+pub(super) fn first_instant(text: &str) -> Option<OffsetDateTime> {
+    let day = || Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+    let month = text.parse().ok().map(BillingPeriod::start);
+    let first = month.or_else(|| day().map(|day| day.with_time(Time::MIDNIGHT).assume_utc()));
+    // A date reader takes years with a sign; an answer can't name them.
+    first.filter(|at| (1..=9999).contains(&at.year()))
+}
+
+const GRANULARITIES: [(&str, Granularity); 2] = [("month", Granularity::Month), ("day", Granularity::Day)];
+pub(super) const PERIOD_TYPES: [(&str, PeriodType); 2] =
+    [("charge_period", PeriodType::ChargePeriod), ("billing_period", PeriodType::BillingPeriod)];
+
 /// One of a few words.
-fn choice<T: DeserializeOwned>(fields: &mut Fields<'_>, name: &str, known: &str) -> Option<T> {
+fn choice<T: Copy>(fields: &mut Fields<'_>, (name, words): (&str, &[(&str, T)])) -> Option<T> {
     let text = fields.maybe_text(name)?;
-    let read = T::deserialize(Value::from(text)).ok();
+    let read = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     if read.is_none() {
-        fields.refuse(name, format!("it must be {known}"));
+        let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        fields.refuse(name, format!("it must be {}", words.join(" or ")));
     }
     read
 }
@@ -235,13 +259,18 @@ fn named_deliveries(fields: &mut Fields<'_>) -> Vec<NamedDelivery> {
     read
 }
 
-fn limit(fields: &mut Fields<'_>) -> Option<usize> {
-    let value = fields.maybe("limit")?;
-    let limit = value.as_u64().map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    if limit.is_none() {
+/// The most rows. Sums that are more are cut off, and the answer says so; whoever wants charges says how many.
+fn limit(fields: &mut Fields<'_>, rows: Rows) -> Option<usize> {
+    let value = if rows == Rows::Sums { fields.maybe("limit") } else { fields.needed("limit") };
+    let Some(value) = value else { return Some(MAX_ROWS) };
+    let Some(limit) = value.as_u64().map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)) else {
         fields.mistyped("limit", ("a whole number from 1 on", value));
+        return None;
+    };
+    if rows == Rows::Charges && limit > MAX_ROWS {
+        fields.refuse("limit", format!("it is at most {MAX_ROWS}"));
     }
-    limit
+    Some(limit.min(MAX_ROWS))
 }
 
 #[cfg(test)]
@@ -268,7 +297,7 @@ mod tests {
     fn wrong(changes: Value) -> String {
         let mut all = body(right()).0;
         all.extend(body(changes).0);
-        match read(&JsonObject(all)) {
+        match read(&JsonObject(all), Rows::Sums) {
             Ok(question) => panic!("it was taken as {question:?}"),
             Err(error) => format!("{error:?}"),
         }
@@ -276,7 +305,7 @@ mod tests {
 
     #[test]
     fn the_least_question_has_defaults() {
-        let question = read(&body(right())).unwrap();
+        let question = read(&body(right()), Rows::Sums).unwrap();
         assert_eq!((question.from, question.until), (datetime!(2026-10-01 0:00 UTC), datetime!(2026-11-01 0:00 UTC)));
         assert_eq!((question.granularity, question.period_type), (Granularity::Month, PeriodType::ChargePeriod));
         assert_eq!((question.dimensions, question.filter, question.limit), (Vec::new(), None, Some(MAX_ROWS)));
@@ -284,12 +313,15 @@ mod tests {
 
     #[test]
     fn the_whole_question_is_read() {
-        let question = read(&body(json!({
-            "billing_center_ids": ["unallocated"], "metrics": ["usage_amount"], "dimensions": ["usage_unit", "tag_user:team"],
-            "start_at": "2026-10-01", "end_at": "2026-11-01", "granularity": "day", "period_type": "charge_period",
-            "filter": {"type": "equal", "dimension": "service", "value": "AmazonEC2"}, "limit": 7, "summarized": true,
-            "something_else": [1]
-        })));
+        let question = read(
+            &body(json!({
+                "billing_center_ids": ["unallocated"], "metrics": ["usage_amount"], "dimensions": ["usage_unit", "tag_user:team"],
+                "start_at": "2026-10-01", "end_at": "2026-11-01", "granularity": "day", "period_type": "charge_period",
+                "filter": {"type": "equal", "dimension": "service", "value": "AmazonEC2"}, "limit": 7, "summarized": false,
+                "something_else": [1]
+            })),
+            Rows::Sums,
+        );
         let question = question.unwrap();
         assert_eq!(question.metrics, [Metric::UsageAmount]);
         assert_eq!(question.dimensions, [Dimension::UsageUnit, Dimension::Tag("user:team".into())]);
@@ -349,10 +381,10 @@ mod tests {
             "bill_connect_id": "aws-123456789012", "billing_period": "2026-09", "delivery_id": id, "status": "final"
         }]);
         all.insert("deliveries".into(), named);
-        let as_of = read(&JsonObject(all)).unwrap().as_of;
+        let as_of = read(&JsonObject(all), Rows::Sums).unwrap().as_of;
         assert_eq!(as_of.at, Some(datetime!(2026-10-03 23:59:59.999_999_999 UTC)));
         assert_eq!(as_of.deliveries[0].delivery_id.to_string(), id);
-        assert_eq!(read(&body(right())).unwrap().as_of, AsOf::NOW);
+        assert_eq!(read(&body(right()), Rows::Sums).unwrap().as_of, AsOf::NOW);
         assert!(wrong(json!({ "as_of": "yesterday" })).contains("`as_of`"));
         let one =
             |id: &str| json!({ "bill_connect_id": "aws-123456789012", "billing_period": "2026-09", "delivery_id": id });
@@ -365,6 +397,43 @@ mod tests {
     fn a_large_limit_is_cut_to_what_an_answer_holds() {
         let mut all = body(right()).0;
         all.insert("limit".into(), json!(u64::MAX));
-        assert_eq!(read(&JsonObject(all)).unwrap().limit, Some(MAX_ROWS));
+        assert_eq!(read(&JsonObject(all), Rows::Sums).unwrap().limit, Some(MAX_ROWS));
+    }
+
+    #[test]
+    fn a_summarized_question_has_one_bucket_within_the_same_limits() {
+        let with = |changes: Value| {
+            let mut all = body(right()).0;
+            all.extend(body(changes).0);
+            read(&JsonObject(all), Rows::Sums)
+        };
+        let question = with(json!({ "summarized": true })).unwrap();
+        assert_eq!((question.granularity, question.from), (Granularity::Whole, datetime!(2026-10-01 0:00 UTC)));
+        // By day, charges count by their own start; that all days are one does not change which count.
+        let days = json!({ "summarized": true, "granularity": "day", "period_type": "billing_period" });
+        assert!(with(days).unwrap().goes_by_charge());
+        let months = json!({ "summarized": true, "period_type": "billing_period" });
+        assert!(!with(months).unwrap().goes_by_charge());
+        assert!(wrong(json!({ "summarized": true, "end_at": "2028-11" })).contains("24 months"));
+        assert!(wrong(json!({ "summarized": "yes" })).contains("`summarized` must be"));
+    }
+
+    #[test]
+    fn a_question_about_charges_needs_a_limit_and_a_dimension() {
+        let with = |changes: Value| {
+            let mut all = body(right()).0;
+            all.extend(body(changes).0);
+            read(&JsonObject(all), Rows::Charges)
+        };
+        let question = with(json!({ "dimensions": ["resource_id"], "limit": 100_000 })).unwrap();
+        assert_eq!((question.rows, question.limit), (Rows::Charges, Some(MAX_ROWS)));
+        let wrong = |changes: Value| format!("{:?}", with(changes).unwrap_err());
+        let error = wrong(json!({}));
+        assert!(error.contains("2 fields") && error.contains("`dimensions`") && error.contains("`limit`"), "{error}");
+        let error = wrong(json!({ "dimensions": [], "limit": 100_001 }));
+        assert!(error.contains("2 fields") && error.contains("at least one") && error.contains("100000"), "{error}");
+        let eleven: Vec<String> = (0..11).map(|n| format!("tag_{n}")).collect();
+        assert!(wrong(json!({ "dimensions": eleven, "limit": 1 })).contains("more than 10"));
+        assert!(wrong(json!({ "dimensions": ["service"], "limit": "all" })).contains("`limit` must be"));
     }
 }

@@ -1,7 +1,7 @@
 //! Costs: `/bill-analysis/orgs/{org}/costs`.
 
 use axum::Json;
-use billing::cost_query::{CostAnswer, CostQuery, Dimension, Metric};
+use billing::cost_query::{CostAnswer, CostQuery, Dimension, Metric, Rows};
 use billing::money::Amount;
 use billing::names::BillConnectId;
 use billing::period::BillingPeriod;
@@ -27,7 +27,17 @@ pub(super) fn routes() -> Vec<Route> {
                 "`as_of` and `deliveries` ask about what was held before: 404 where a month never came from a delivery that is \
                  named, 410 where one that the answer needs is removed. Nothing held then is no rows.",
             )
-            .takes(cost_body::doc())
+            .takes(cost_body::sums_doc())
+            .answers::<AnswerView>(200)
+            .refuses(&[404, 410, 422]),
+        Needs::Viewer
+            .post("/bill-analysis/orgs/{org}/costs/select", select)
+            .named("selectCosts", "List charges")
+            .about(
+                "A row is a charge as it is stored, at the start of its month or day. Shares of costs that are charges of their own \
+                 are left out, as in every sum, so all charges add up to what `aggregated` answers.",
+            )
+            .takes(cost_body::charges_doc())
             .answers::<AnswerView>(200)
             .refuses(&[404, 410, 422]),
         Needs::Viewer
@@ -118,7 +128,7 @@ pub(super) fn texts() -> Object {
     by_name(Type::String)
 }
 
-fn amounts() -> Object {
+pub(super) fn amounts() -> Object {
     by_name(Type::Number)
 }
 
@@ -141,9 +151,17 @@ impl AnswerView {
 
 /// `POST /costs/aggregated`
 pub(crate) async fn aggregated(viewer: Viewer, body: JsonObject) -> Result<Json<AnswerView>, ApiError> {
-    let question = cost_body::read(&body)?;
-    let answer = viewer.costs(&question).await?;
-    Ok(Json(AnswerView::of(&question, answer)))
+    answered(&viewer, &cost_body::read(&body, Rows::Sums)?).await
+}
+
+/// `POST /costs/select`
+pub(crate) async fn select(viewer: Viewer, body: JsonObject) -> Result<Json<AnswerView>, ApiError> {
+    answered(&viewer, &cost_body::read(&body, Rows::Charges)?).await
+}
+
+async fn answered(viewer: &Viewer, question: &CostQuery) -> Result<Json<AnswerView>, ApiError> {
+    let answer = viewer.costs(question).await?;
+    Ok(Json(AnswerView::of(question, answer)))
 }
 
 /// Something that can be asked for.
@@ -186,9 +204,8 @@ pub(crate) async fn metrics(_viewer: Viewer) -> Json<MetricsView> {
 
 #[cfg(test)]
 mod tests {
-    use billing::cost_query::{CostRow, Granularity, PeriodType};
+    use billing::cost_query::CostRow;
     use billing::delivery::DeliveryId;
-    use billing::history::AsOf;
     use billing::receipt::MonthStatus;
     use time::macros::datetime;
 
@@ -198,14 +215,7 @@ mod tests {
         CostQuery {
             metrics: vec![Metric::CostNonamortizedUnblended, Metric::ListPriceAmortized],
             dimensions: vec![Dimension::Service, Dimension::Category],
-            from: datetime!(2026-10-01 0:00 UTC),
-            until: datetime!(2026-11-01 0:00 UTC),
-            granularity: Granularity::Month,
-            period_type: PeriodType::ChargePeriod,
-            filter: None,
-            limit: None,
-            connects: None,
-            as_of: AsOf::NOW,
+            ..CostQuery::over(datetime!(2026-10-01 0:00 UTC), datetime!(2026-11-01 0:00 UTC))
         }
     }
 
@@ -216,6 +226,7 @@ mod tests {
             timestamp: question.from,
             dimensions: vec!["AmazonEC2".into(), "None".into()],
             metrics: vec!["12345678901234567890.123456789012345678".parse().unwrap(), Amount::ZERO],
+            other: false,
         };
         let answer = CostAnswer { rows: vec![row], truncated: true, deliveries: Vec::new() };
         let text = serde_json::to_string(&AnswerView::of(&question, answer)).unwrap();
@@ -226,6 +237,7 @@ mod tests {
         );
         assert_eq!(text, expected);
     }
+
     #[test]
     fn an_answer_names_its_deliveries() {
         let delivery_id = DeliveryId::of("20261103T000000Z", &[]);

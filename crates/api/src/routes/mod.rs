@@ -5,6 +5,7 @@ mod asked;
 mod audit;
 mod bill_connects;
 mod bill_months;
+mod bill_settings;
 mod billing_centers;
 mod checks;
 mod commitments;
@@ -15,6 +16,8 @@ mod deliveries;
 mod exports;
 mod external_ids;
 mod finops_bill_connects;
+mod finops_cost_question;
+mod finops_costs;
 mod health;
 mod jobs;
 mod list;
@@ -77,6 +80,8 @@ pub(crate) fn groups() -> Vec<Group> {
             "What was spent, and on what.",
             vec![
                 costs::routes(),
+                finops_costs::routes(),
+                bill_settings::routes(),
                 billing_centers::routes(),
                 reservations::routes(),
                 commitments::routes(),

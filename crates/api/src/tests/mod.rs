@@ -3,6 +3,7 @@
 mod access;
 mod conformance;
 mod connecting;
+mod costs;
 mod deliveries;
 mod errors;
 mod exports;

@@ -76,7 +76,7 @@ impl Operator {
     }
 
     /// Whether it compares with several values in brackets.
-    pub(super) fn takes_several(self) -> bool {
+    pub(crate) fn takes_several(self) -> bool {
         matches!(self, Self::In | Self::Nin)
     }
 

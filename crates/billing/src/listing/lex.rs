@@ -7,14 +7,14 @@ use crate::names::quotable;
 
 /// One word, and which character it begins with, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token<'t> {
-    pub(super) at: usize,
-    pub(super) what: What<'t>,
+pub(crate) struct Token<'t> {
+    pub(crate) at: usize,
+    pub(crate) what: What<'t>,
 }
 
 /// What a word is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What<'t> {
+pub(crate) enum What<'t> {
     /// A name or an operator, or what stands in its place.
     Word(&'t str),
     /// What stood between single quotes.
@@ -40,7 +40,7 @@ impl fmt::Display for What<'_> {
 }
 
 /// Cuts a text into words; the last one is always [`What::End`].
-pub(super) fn lex(text: &str) -> Result<Vec<Token<'_>>, Flaw> {
+pub(crate) fn lex(text: &str) -> Result<Vec<Token<'_>>, Flaw> {
     let mut tokens = Vec::new();
     let (mut rest, mut at) = (text, 1);
     while let Some(first) = rest.chars().next() {

@@ -8,10 +8,10 @@
 //! `and` binds closer than `or`. A value stands between single quotes, and a quote within it is written twice.
 
 mod filter;
-mod lex;
+pub(crate) mod lex;
 mod order;
 mod page;
-mod parse;
+pub(crate) mod parse;
 
 use std::borrow::Cow;
 use std::fmt;

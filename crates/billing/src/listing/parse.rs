@@ -5,21 +5,20 @@ use super::lex::{Token, What, lex};
 use super::{Field, Flaw, MAX_CONDITIONS, MAX_DEPTH, field, listed};
 
 /// Nothing can be read after this; what is wrong is among the flaws.
-struct Stop;
+pub(crate) struct Stop;
 
-struct Parser<'t> {
+/// What has not been read yet, and what was wrong so far.
+pub(crate) struct Parser<'t> {
     tokens: std::vec::IntoIter<Token<'t>>,
-    next: Token<'t>,
-    flaws: Vec<Flaw>,
+    pub(crate) next: Token<'t>,
+    pub(crate) flaws: Vec<Flaw>,
     /// How many values were compared with so far.
     values: usize,
 }
 
 /// Reads a whole filter.
 pub(super) fn filter<F: Field>(text: &str) -> Result<Filter<F>, Vec<Flaw>> {
-    let mut tokens = lex(text).map_err(|flaw| vec![flaw])?.into_iter();
-    let next = tokens.next().unwrap_or(Token { at: 1, what: What::End });
-    let mut parser = Parser { tokens, next, flaws: Vec::new(), values: 0 };
+    let mut parser = Parser::new(text).map_err(|flaw| vec![flaw])?;
     let read = parser.any(0).and_then(|filter| {
         if parser.next.what == What::End { Ok(filter) } else { Err(parser.expected("`and`, `or` or the end")) }
     });
@@ -30,21 +29,28 @@ pub(super) fn filter<F: Field>(text: &str) -> Result<Filter<F>, Vec<Flaw>> {
 }
 
 impl<'t> Parser<'t> {
-    fn take(&mut self) -> Token<'t> {
+    /// At the start of a text.
+    pub(crate) fn new(text: &'t str) -> Result<Self, Flaw> {
+        let mut tokens = lex(text)?.into_iter();
+        let next = tokens.next().unwrap_or(Token { at: 1, what: What::End });
+        Ok(Self { tokens, next, flaws: Vec::new(), values: 0 })
+    }
+
+    pub(crate) fn take(&mut self) -> Token<'t> {
         let end = Token { at: self.next.at, what: What::End };
         std::mem::replace(&mut self.next, self.tokens.next().unwrap_or(end))
     }
 
-    fn flaw(&mut self, at: usize, message: String) {
+    pub(crate) fn flaw(&mut self, at: usize, message: String) {
         self.flaws.push(Flaw { at, message });
     }
 
-    fn expected(&mut self, what: &str) -> Stop {
+    pub(crate) fn expected(&mut self, what: &str) -> Stop {
         self.flaw(self.next.at, format!("expected {what}, found {}", self.next.what));
         Stop
     }
 
-    fn takes_word(&mut self, word: &str) -> bool {
+    pub(crate) fn takes_word(&mut self, word: &str) -> bool {
         let found = self.next.what == What::Word(word);
         if found {
             self.take();
@@ -92,6 +98,16 @@ impl<'t> Parser<'t> {
         let What::Word(name) = self.next.what else { return Err(self.expected("the name of a field")) };
         let known = field::<F>(self.next.at, name).map_err(|flaw| self.flaws.push(flaw)).ok();
         self.take();
+        let operator = self.operator()?;
+        let texts = if operator.takes_several() { self.several(operator)? } else { vec![self.text()?] };
+        let values: Vec<Option<String>> =
+            texts.into_iter().map(|(at, text)| self.value(known, (operator, at), text)).collect();
+        let values = values.into_iter().collect::<Option<Vec<String>>>();
+        Ok(known.zip(values).map(|(field, values)| Condition { field, operator, values }))
+    }
+
+    /// The word for how to compare.
+    pub(crate) fn operator(&mut self) -> Result<Operator, Stop> {
         let operator = match self.next.what {
             What::Word(word) => Operator::ALL.into_iter().find(|operator| operator.name() == word),
             _ => None,
@@ -104,11 +120,7 @@ impl<'t> Parser<'t> {
             return Err(Stop);
         };
         self.take();
-        let texts = if operator.takes_several() { self.several(operator)? } else { vec![self.text()?] };
-        let values: Vec<Option<String>> =
-            texts.into_iter().map(|(at, text)| self.value(known, (operator, at), text)).collect();
-        let values = values.into_iter().collect::<Option<Vec<String>>>();
-        Ok(known.zip(values).map(|(field, values)| Condition { field, operator, values }))
+        Ok(operator)
     }
 
     /// A value that is compared with, in the field's own form.
@@ -118,7 +130,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Values in brackets.
-    fn several(&mut self, operator: Operator) -> Result<Vec<(usize, String)>, Stop> {
+    pub(crate) fn several(&mut self, operator: Operator) -> Result<Vec<(usize, String)>, Stop> {
         if self.next.what != What::Open {
             let name = operator.name();
             return Err(self.expected(&format!("`(` and the values, as in `{name} ('a','b')`")));
@@ -136,7 +148,7 @@ impl<'t> Parser<'t> {
         Ok(values)
     }
 
-    fn text(&mut self) -> Result<(usize, String), Stop> {
+    pub(crate) fn text(&mut self) -> Result<(usize, String), Stop> {
         if !matches!(self.next.what, What::Text(_)) {
             return Err(self.expected("a value between single quotes"));
         }

@@ -1,24 +1,27 @@
-//! `billconnect costs`: what it cost, as a table of months or days, or as JSON with every digit.
+//! `billconnect costs`: what it cost, as a table of months, days or hours with bars, or as JSON or csv with every digit.
 
-use std::collections::BTreeMap;
+mod table;
+
 use std::process::ExitCode;
 
 use anyhow::Context;
 use app::App;
 use app::deliveries::Months;
-use billing::cost_query::{CostAnswer, CostQuery, Dimension, Filter, Granularity, Metric, PeriodType};
+use billing::cost_query::{CostAnswer, CostQuery, CostRow, Dimension, Filter, Granularity, Metric, PeriodType};
+use billing::cost_words;
 use billing::delivery::DeliveryId;
+use billing::export::ExportFormat;
 use billing::history::{AsOf, NamedDelivery};
+use billing::listing::Flaw;
 use billing::money::Amount;
 use billing::names::OrgId;
 use billing::period::BillingPeriod;
 use clap::ValueEnum;
-use comfy_table::CellAlignment;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use crate::args::Global;
-use crate::{money, out, world};
+use crate::{out, world};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -35,9 +38,12 @@ pub struct Args {
     /// Which cost.
     #[arg(long, default_value = "unblended")]
     cost: Cost,
-    /// Only charges with this value, as `dimension=value`; several must all hold.
-    #[arg(long, value_parser = equal, value_name = "DIMENSION=VALUE")]
-    filter: Vec<Filter>,
+    /// Only these charges, in the language of the API's `filter`.
+    #[arg(long, value_parser = filter)]
+    filter: Option<Filter>,
+    /// Keep so many groups apart, the dearest, and sum the others up.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "GROUPS")]
+    top: Option<u16>,
     /// The columns of the table.
     #[arg(long, default_value = "month")]
     granularity: Grain,
@@ -48,8 +54,11 @@ pub struct Args {
     #[arg(long, value_name = "DELIVERY")]
     delivery: Vec<DeliveryId>,
     /// Print JSON, with every digit.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "csv")]
     json: bool,
+    /// Print csv that spreadsheets may open, with every digit.
+    #[arg(long)]
+    csv: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -57,9 +66,13 @@ Examples:
   billconnect costs --org 123456789 --by service
   billconnect costs --org 123456789 --by vendor_account,service --months 2026-08..2026-10 --cost effective
   billconnect costs --org 123456789 --months 2026-09 --as-of 2026-10-03
-  billconnect costs --org 123456789 --by usage_type --filter service=AmazonS3 --json
+  billconnect costs --org 123456789 --by region,tag_team --top 10 --months 2026-10 --granularity day
+  billconnect costs --org 123456789 --by usage_type --filter \"service eq 'AmazonS3' and tag_team ne null\" --json
+  billconnect costs --org 123456789 --by resource_id --filter \"service in ('AmazonEC2','AmazonRDS')\" --csv > costs.csv
 
-A table shows cents; --json and the line below the table have every digit.";
+A filter compares dimensions with values between single quotes: eq, ne, gt, ge, lt, le, co (contains), sw (starts with), ew (ends
+with), in and nin; `eq null` finds what has no value; `not`, `and`, `or` and brackets join them.
+A table shows cents, and bars for how dear each group is beside the dearest; --json, --csv and the line below the table have every digit.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Cost {
@@ -75,6 +88,9 @@ enum Cost {
 enum Grain {
     Month,
     Day,
+    Hour,
+    /// One column for all.
+    Total,
 }
 
 impl Cost {
@@ -96,12 +112,22 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
     let Some((first, last)) = args.months.or(all) else {
         if args.json {
             out::json(&json!({ "rows": [], "total": 0, "deliveries": [] }))?;
+        } else if args.csv {
+            let names = args.by.iter().map(Dimension::id).chain([args.cost.metric().id().to_owned()]);
+            let header: Vec<String> = std::iter::once("timestamp".to_owned()).chain(names).collect();
+            out::text(&billing::spreadsheet::line(header.iter().map(String::as_str)));
         }
         out::talk("no costs yet: no month is published; `billconnect ingest` reads what AWS has delivered");
         return Ok(ExitCode::SUCCESS);
     };
     let as_of = AsOf { at: args.as_of, deliveries: named(&app, &args).await? };
-    let answer = app.costs(args.org, &CostQuery { as_of, ..question(&args, first, last) }).await?;
+    let question = CostQuery { as_of, ..question(&args, first, last) };
+    let answer = app.costs(args.org, &question).await?;
+    if args.csv {
+        let file = app.cost_file(question, answer, ExportFormat::Csv).await?;
+        out::text(&String::from_utf8(file).context("csv is text")?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let total = total(&answer)?;
     if args.json {
         out::json(&to_json(&args, &answer, total))?;
@@ -112,7 +138,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         out::talk(&format!("no charges match; `--months` and `--filter` say which count{then}"));
         return Ok(ExitCode::SUCCESS);
     }
-    out::data(&pivot(&args, &answer)?);
+    out::data(&table::of(&question, &answer)?);
     out::data(&format!("total, every digit: {total}"));
     for delivery in &answer.deliveries {
         let made = delivery.made_at.date();
@@ -140,29 +166,23 @@ async fn named(app: &App, args: &Args) -> anyhow::Result<Vec<NamedDelivery>> {
 }
 
 fn question(args: &Args, first: BillingPeriod, last: BillingPeriod) -> CostQuery {
-    let filter = match args.filter.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        several => Some(Filter::And { expressions: several.to_vec() }),
-    };
     CostQuery {
         metrics: vec![args.cost.metric()],
         dimensions: args.by.clone(),
-        from: first.start(),
-        until: last.end(),
         granularity: match args.granularity {
             Grain::Month => Granularity::Month,
             Grain::Day => Granularity::Day,
+            Grain::Hour => Granularity::Hour,
+            Grain::Total => Granularity::Whole,
         },
         // A bill is a month's charges, whenever they were used: the table adds up to the invoice.
         period_type: match args.granularity {
-            Grain::Month => PeriodType::BillingPeriod,
-            Grain::Day => PeriodType::ChargePeriod,
+            Grain::Month | Grain::Total => PeriodType::BillingPeriod,
+            Grain::Day | Grain::Hour => PeriodType::ChargePeriod,
         },
-        filter,
-        limit: None,
-        connects: None,
-        as_of: AsOf::NOW,
+        filter: args.filter.clone(),
+        top: args.top.map(usize::from),
+        ..CostQuery::over(first.start(), last.end())
     }
 }
 
@@ -178,58 +198,26 @@ fn sum(amounts: impl Iterator<Item = Amount>) -> anyhow::Result<Amount> {
     Ok(total)
 }
 
-/// One line a group, one column a month or day, the dearest group first.
-fn pivot(args: &Args, answer: &CostAnswer) -> anyhow::Result<String> {
-    let times: Vec<OffsetDateTime> = {
-        let mut times: Vec<_> = answer.rows.iter().map(|row| row.timestamp).collect();
-        times.sort_unstable();
-        times.dedup();
-        times
-    };
-    let mut groups: BTreeMap<&[String], BTreeMap<OffsetDateTime, Amount>> = BTreeMap::new();
-    for row in &answer.rows {
-        groups.entry(&row.dimensions).or_default().insert(row.timestamp, row.metrics[0]);
-    }
-    let mut lines = Vec::new();
-    for (group, amounts) in groups {
-        lines.push((group, sum(amounts.values().copied())?, amounts));
-    }
-    lines.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
-    let labels = args.by.iter().map(Dimension::label);
-    let shown = |time: &OffsetDateTime| match args.granularity {
-        Grain::Month => time.date().to_string()[..7].to_owned(),
-        Grain::Day => time.date().to_string(),
-    };
-    let header: Vec<String> = labels.chain(times.iter().map(shown)).chain(["total".to_owned()]).collect();
-    let mut table = out::table(&header.iter().map(String::as_str).collect::<Vec<_>>());
-    for (group, all, amounts) in &lines {
-        let cells = times.iter().map(|time| amounts.get(time).map_or(String::new(), |amount| money::cents(*amount)));
-        table.add_row(group.iter().cloned().chain(cells).chain([money::cents(*all)]));
-    }
-    let column_total =
-        |time: &OffsetDateTime| sum(lines.iter().filter_map(|(_, _, amounts)| amounts.get(time).copied()));
-    let mut totals: Vec<String> = args.by.iter().map(|_| String::new()).collect();
-    if let Some(first) = totals.first_mut() {
-        "total".clone_into(first);
-    }
-    for time in &times {
-        totals.push(money::cents(column_total(time)?));
-    }
-    totals.push(money::cents(total(answer)?));
-    table.add_row(totals);
-    for column in table.column_iter_mut().skip(args.by.len()) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    Ok(table.to_string())
-}
-
 fn to_json(args: &Args, answer: &CostAnswer, total: Amount) -> Value {
     let rows = answer.rows.iter().map(|row| {
         let names = args.by.iter().map(Dimension::id);
         let dimensions: Map<String, Value> = names.zip(row.dimensions.iter().map(|value| json!(value))).collect();
-        json!({ "time": row.timestamp.date().to_string(), "dimensions": dimensions, "cost": row.metrics[0] })
+        let mut shown = json!({ "time": time(args, row), "dimensions": dimensions, "cost": row.metrics[0] });
+        if row.other {
+            shown["other"] = json!(true);
+        }
+        shown
     });
     json!({ "rows": rows.collect::<Vec<_>>(), "total": total, "deliveries": answer.deliveries })
+}
+
+/// When a row's time starts: a day, or for hours an instant.
+fn time(args: &Args, row: &CostRow) -> String {
+    let day = row.timestamp.date().to_string();
+    match args.granularity {
+        Grain::Hour => format!("{day}T{:02}:00:00Z", row.timestamp.hour()),
+        _ => day,
+    }
 }
 
 fn months(text: &str) -> Result<(BillingPeriod, BillingPeriod), String> {
@@ -242,12 +230,8 @@ fn months(text: &str) -> Result<(BillingPeriod, BillingPeriod), String> {
     Ok((first, last))
 }
 
-fn equal(text: &str) -> Result<Filter, String> {
-    let (dimension, value) =
-        text.split_once('=').ok_or_else(|| format!("`{text}` is no filter: it looks like `service=AmazonS3`"))?;
-    let dimension: Dimension =
-        dimension.parse().map_err(|error: billing::cost_query::UnknownName| error.to_string())?;
-    Ok(Filter::Equal { dimension, value: value.to_owned() })
+fn filter(text: &str) -> Result<Filter, String> {
+    cost_words::filter(text).map_err(|flaws| flaws.iter().map(Flaw::to_string).collect::<Vec<_>>().join("; "))
 }
 
 #[cfg(test)]
@@ -264,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn filters_name_a_dimension() {
-        assert!(equal("service=AmazonS3").is_ok());
-        assert!(equal("service").unwrap_err().contains("service=AmazonS3"));
-        assert!(equal("colour=red").is_err());
+    fn filters_are_in_the_language_of_lists() {
+        assert!(filter("service eq 'AmazonS3'").is_ok());
+        let error = filter("service=AmazonS3 or colour eq 'red'").unwrap_err();
+        assert!(error.starts_with("at character 1: "), "{error}");
     }
 }

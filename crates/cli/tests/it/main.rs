@@ -9,6 +9,7 @@ mod changes;
 mod checks;
 mod commitments;
 mod copies;
+mod costs;
 mod crash;
 mod deliveries;
 mod exact;

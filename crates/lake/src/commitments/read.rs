@@ -13,7 +13,6 @@ use billing::period::BillingPeriod;
 use time::OffsetDateTime;
 
 use super::plan::facts;
-use crate::costs::arrow_error;
 use crate::error::LakeError;
 
 /// A commitment in a month.
@@ -31,7 +30,7 @@ impl<'a> Rows<'a> {
         let mut texts = HashMap::new();
         for (field, column) in schema.fields().iter().zip(batch.columns()) {
             if matches!(field.data_type(), DataType::Utf8 | DataType::Utf8View) {
-                texts.insert(field.name().as_str(), cast(column, &DataType::Utf8).map_err(arrow_error)?);
+                texts.insert(field.name().as_str(), cast(column, &DataType::Utf8)?);
             }
         }
         Ok(Self { batch, texts })
@@ -58,7 +57,7 @@ impl<'a> Rows<'a> {
 
     fn instant(&self, name: &str, row: usize) -> Result<Option<OffsetDateTime>, LakeError> {
         let micros = DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")));
-        let column = cast(self.column(name), &micros).map_err(arrow_error)?;
+        let column = cast(self.column(name), &micros)?;
         let column = column.as_primitive::<TimestampMicrosecondType>();
         let instant = |micros: i64| OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok();
         Ok((!column.is_null(row)).then(|| column.value(row)).and_then(instant))

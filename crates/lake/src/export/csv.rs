@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Decimal128Type, Schema, TimeUnit, TimestampMicrosecondType};
 use billing::money::Amount;
@@ -22,6 +23,7 @@ enum Cells<'a> {
     Texts(&'a StringArray),
     Views(&'a StringViewArray),
     Amounts(&'a Decimal128Array),
+    Flags(&'a BooleanArray),
     /// With the last one, which most rows repeat.
     Times(&'a TimestampMicrosecondArray, (i64, String)),
     /// Nothing that an export has.
@@ -30,8 +32,15 @@ enum Cells<'a> {
 
 impl CsvWriter {
     pub(super) fn new(schema: &Schema) -> Self {
-        let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        Self { text: format!("{}\n", names.join(",")).into() }
+        let mut text = Vec::new();
+        for (at, field) in schema.fields().iter().enumerate() {
+            if at > 0 {
+                text.push(b',');
+            }
+            append_text(field.name(), &mut text);
+        }
+        text.push(b'\n');
+        Self { text }
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Bytes {
@@ -59,6 +68,7 @@ impl<'a> Cells<'a> {
         match array.data_type() {
             DataType::Utf8 => Self::Texts(array.as_string()),
             DataType::Utf8View => Self::Views(array.as_string_view()),
+            DataType::Boolean => Self::Flags(array.as_boolean()),
             DataType::Decimal128(..) => Self::Amounts(array.as_primitive::<Decimal128Type>()),
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 Self::Times(array.as_primitive::<TimestampMicrosecondType>(), (i64::MIN, String::new()))
@@ -72,6 +82,9 @@ impl<'a> Cells<'a> {
         match self {
             Self::Texts(texts) if texts.is_valid(row) => append_text(texts.value(row), out),
             Self::Views(texts) if texts.is_valid(row) => append_text(texts.value(row), out),
+            Self::Flags(flags) if flags.is_valid(row) => {
+                out.extend_from_slice(if flags.value(row) { b"true" } else { b"false" });
+            }
             Self::Amounts(amounts) if amounts.is_valid(row) => {
                 // Writing to a vector cannot fail.
                 let _ = write!(out, "{}", Amount::from_unscaled(amounts.value(row)));

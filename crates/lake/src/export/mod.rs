@@ -3,6 +3,7 @@
 //! *Invariants:* memory does not grow with the month; the same deliveries make the same bytes; a file that could not be written
 //! to its end ends with an error and never looks whole; split cost allocation rows, which no sum counts, are not in it.
 
+mod answer;
 mod csv;
 mod parquet;
 
@@ -20,6 +21,8 @@ use bytes::Bytes;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{FutureExt, TryStreamExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+pub use answer::cost_file;
 
 use crate::error::LakeError;
 use crate::schema::charges_schema;
@@ -102,7 +105,8 @@ impl OrgLake {
         let charges = charges.select(names.map(column))?.execute_stream().await?;
         let (sender, pieces) = mpsc::channel(WAITING);
         let rows = Arc::<AtomicU64>::default();
-        let writing = Writing { writer: Writer::new(format)?, rows: Arc::clone(&rows), sender: sender.clone() };
+        let writing =
+            Writing { writer: Writer::new(format, schema())?, rows: Arc::clone(&rows), sender: sender.clone() };
         tokio::spawn(async move {
             let last = writing.run(charges, place).await;
             // Whoever has gone does not need the end.
@@ -131,10 +135,10 @@ enum Writer {
 }
 
 impl Writer {
-    fn new(format: ExportFormat) -> Result<Self, LakeError> {
+    fn new(format: ExportFormat, schema: SchemaRef) -> Result<Self, LakeError> {
         Ok(match format {
-            ExportFormat::Parquet => Self::Parquet(Box::new(parquet::ParquetWriter::new(schema())?)),
-            ExportFormat::Csv => Self::Csv(csv::CsvWriter::new(&schema())),
+            ExportFormat::Parquet => Self::Parquet(Box::new(parquet::ParquetWriter::new(schema)?)),
+            ExportFormat::Csv => Self::Csv(csv::CsvWriter::new(&schema)),
         })
     }
 

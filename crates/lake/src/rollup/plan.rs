@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use billing::cost_query::{CostQuery, Granularity, PeriodType};
+use billing::cost_query::CostQuery;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::DataFrame;
 use object_store::path::Path;
-use time::{OffsetDateTime, Time, UtcOffset};
+use time::Duration;
 
 use super::has;
 use super::opened::OpenRollup;
@@ -28,12 +28,7 @@ use crate::table::{CONNECT_COLUMN, ChargesFile, OrgLake, PERIOD_COLUMN};
 
 /// Whether a question asks for sums of whole days, which is what rollups hold.
 pub(crate) fn sums_days(query: &CostQuery) -> bool {
-    let whole = |at: OffsetDateTime| at.to_offset(UtcOffset::UTC).time() == Time::MIDNIGHT;
-    match query.granularity {
-        // A billing period is counted whole.
-        Granularity::Month if query.period_type == PeriodType::BillingPeriod => true,
-        Granularity::Month | Granularity::Day => whole(query.from) && whole(query.until),
-    }
+    query.grain().is_none_or(|grain| grain >= Duration::DAY)
 }
 
 impl OrgLake {

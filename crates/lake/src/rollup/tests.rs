@@ -40,14 +40,8 @@ fn query() -> CostQuery {
     CostQuery {
         metrics: vec![Metric::CostNonamortizedUnblended, Metric::CostNonamortizedBlended],
         dimensions: vec![Dimension::Service],
-        from: datetime!(2026-09-01 0:00 UTC),
-        until: datetime!(2026-10-01 0:00 UTC),
         granularity: Granularity::Day,
-        period_type: PeriodType::ChargePeriod,
-        filter: None,
-        limit: None,
-        connects: None,
-        as_of: AsOf::NOW,
+        ..CostQuery::over(datetime!(2026-09-01 0:00 UTC), datetime!(2026-10-01 0:00 UTC))
     }
 }
 
