@@ -26,7 +26,21 @@ pub struct StatusErrors {
 impl App {
     /// Answers a question about costs from the org's own lake.
     pub async fn costs(&self, org: OrgId, question: &CostQuery) -> Result<CostAnswer, AppError> {
-        Ok(self.lake.org(org).costs(question).await?)
+        let lake = self.lake.org(org);
+        if question.account_dimensions().is_empty() {
+            return Ok(lake.costs(question).await?);
+        }
+        Ok(lake.knowing(self.accounts(org).await?).costs(question).await?)
+    }
+
+    /// What an answer rests on beside its deliveries: it differs whenever what is known of accounts does. Empty where the
+    /// question asks nothing of them.
+    pub async fn accounts_tag(&self, org: OrgId, question: &CostQuery) -> Result<String, AppError> {
+        if question.account_dimensions().is_empty() {
+            return Ok(String::new());
+        }
+        let revision = self.store.accounts_revision(org).await?;
+        Ok(format!("-{:08x}", crc32fast::hash(format!("{revision:?}").as_bytes())))
     }
 
     /// The deliveries that a question would be answered from now.
@@ -48,7 +62,12 @@ impl App {
 
     /// Every account that the org's bills have charges of, by id.
     pub async fn billed_accounts(&self, org: OrgId) -> Result<Vec<BilledAccount>, AppError> {
-        Ok(self.lake.org(org).accounts().await?)
+        let (known, mut billed) = (self.accounts(org).await?, self.lake.org(org).accounts().await?);
+        for account in &mut billed {
+            let last = account.id.parse().ok().and_then(|id| known.of(&id).last());
+            account.name = last.map(|last| last.span.facts.name.clone()).or(account.name.take());
+        }
+        Ok(billed)
     }
 
     /// The currency of the org's newest bill, as ISO 4217 spells it; `None` without a bill.

@@ -148,6 +148,12 @@ pub enum Dimension {
     /// A bill has millions: the cost API has it only for single charges.
     ResourceId,
     BillingCenterId,
+    /// The units that the account lies in, as one path.
+    AccountUnit,
+    /// The unit at a level, 1 being right below the organization's root.
+    AccountUnitLevel(u8),
+    /// `account_tag_<key>`: the value of the account's own tag with that key.
+    AccountTag(String),
     /// `tag_<key>`: the value of the tag with that key, as the customer typed it.
     Tag(String),
 }
@@ -158,7 +164,10 @@ pub const MISSING: &str = "None";
 /// What a tag's dimension starts with.
 const TAG: &str = "tag_";
 
-static DIMENSIONS: [(Dimension, &str, &str); 29] = [
+/// What the dimension of an account's tag starts with.
+const ACCOUNT_TAG: &str = "account_tag_";
+
+static DIMENSIONS: [(Dimension, &str, &str); 35] = [
     (Dimension::Vendor, "vendor", "Cloud vendor"),
     (Dimension::VendorAccount, "vendor_account", "Account"),
     (Dimension::VendorAccountName, "vendor_account_name", "Account name"),
@@ -188,6 +197,13 @@ static DIMENSIONS: [(Dimension, &str, &str); 29] = [
     (Dimension::ManufacturerName, "manufacturer_name", "Manufacturer"),
     (Dimension::ResourceId, "resource_id", "Resource"),
     (Dimension::BillingCenterId, "billing_center_id", "Billing center"),
+    (Dimension::AccountUnit, "account_unit", "Account unit"),
+    // AWS nests units at most five deep.
+    (Dimension::AccountUnitLevel(1), "account_unit_1", "Account unit, level 1"),
+    (Dimension::AccountUnitLevel(2), "account_unit_2", "Account unit, level 2"),
+    (Dimension::AccountUnitLevel(3), "account_unit_3", "Account unit, level 3"),
+    (Dimension::AccountUnitLevel(4), "account_unit_4", "Account unit, level 4"),
+    (Dimension::AccountUnitLevel(5), "account_unit_5", "Account unit, level 5"),
 ];
 
 impl Dimension {
@@ -200,6 +216,7 @@ impl Dimension {
     pub fn id(&self) -> String {
         match self {
             Self::Tag(key) => format!("{TAG}{key}"),
+            Self::AccountTag(key) => format!("{ACCOUNT_TAG}{key}"),
             named => named.row().1.to_owned(),
         }
     }
@@ -208,6 +225,7 @@ impl Dimension {
     pub fn label(&self) -> String {
         match self {
             Self::Tag(key) => format!("Tag {key}"),
+            Self::AccountTag(key) => format!("Account tag {key}"),
             named => named.row().2.to_owned(),
         }
     }
@@ -215,6 +233,11 @@ impl Dimension {
     /// Whether the cost API groups sums by it; if not, it is only for lists of single charges.
     pub fn groups(&self) -> bool {
         *self != Self::ResourceId
+    }
+
+    /// Whether its value is known of accounts, from their organization.
+    pub fn is_of_account(&self) -> bool {
+        matches!(self, Self::VendorAccountName | Self::AccountUnit | Self::AccountUnitLevel(_) | Self::AccountTag(_))
     }
 
     fn row(&self) -> &'static (Dimension, &'static str, &'static str) {
@@ -235,7 +258,11 @@ impl FromStr for Dimension {
         if let Some(key) = text.strip_prefix(TAG).filter(|key| !key.is_empty()) {
             return Ok(Self::Tag(key.to_owned()));
         }
-        let known = || format!("{}, {TAG}<key>", DIMENSIONS.each_ref().map(|(_, id, _)| *id).join(", "));
+        if let Some(key) = text.strip_prefix(ACCOUNT_TAG).filter(|key| !key.is_empty()) {
+            return Ok(Self::AccountTag(key.to_owned()));
+        }
+        let known =
+            || format!("{}, {ACCOUNT_TAG}<key>, {TAG}<key>", DIMENSIONS.each_ref().map(|(_, id, _)| *id).join(", "));
         let found = DIMENSIONS.iter().find(|(_, id, _)| *id == text).map(|(dimension, ..)| dimension.clone());
         found.ok_or_else(|| UnknownName { what: "dimension", given: quotable(text), known: known() })
     }
@@ -267,6 +294,8 @@ mod tests {
         for dimension in Dimension::all() {
             assert_eq!(dimension.id().parse().as_ref(), Ok(dimension));
         }
+        assert_eq!("account_tag_a b".parse(), Ok(Dimension::AccountTag("a b".to_owned())));
+        assert_eq!(Dimension::AccountTag("a b".to_owned()).to_string(), "account_tag_a b");
         assert_eq!("tag_user:team".parse(), Ok(Dimension::Tag("user:team".to_owned())));
         assert_eq!(Dimension::Tag("user:team".to_owned()).to_string(), "tag_user:team");
     }
@@ -278,7 +307,9 @@ mod tests {
             error.starts_with("`servise` is no dimension") && error.contains("service") && error.contains("tag_<key>"),
             "{error}"
         );
-        assert!("tag_".parse::<Dimension>().is_err());
+        for wrong in ["tag_", "account_tag_", "account_unit_0", "account_unit_6"] {
+            assert!(wrong.parse::<Dimension>().is_err(), "{wrong}");
+        }
         assert!("cost".parse::<Metric>().is_err());
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+pub use crate::cost_accounts::AccountsAsOf;
 pub use crate::cost_filter::{Filter, MAX_CONDITIONS, MAX_DEPTH};
 pub use crate::cost_names::{Dimension, MISSING, Metric, UnknownName};
 use crate::history::AsOf;
@@ -102,6 +103,8 @@ pub struct CostQuery {
     pub connects: Option<Vec<BillConnectId>>,
     /// Which deliveries of the months; by default those that they come from now.
     pub as_of: AsOf,
+    /// As of when accounts' names, units and tags count.
+    pub accounts_as_of: AccountsAsOf,
 }
 
 /// One thing wrong with a question.
@@ -131,6 +134,7 @@ impl CostQuery {
             limit: None,
             connects: None,
             as_of: AsOf::NOW,
+            accounts_as_of: AccountsAsOf::default(),
         }
     }
 

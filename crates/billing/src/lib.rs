@@ -12,6 +12,7 @@ pub mod commitment;
 pub mod comparison;
 pub mod connection;
 pub mod copies;
+pub mod cost_accounts;
 pub mod cost_filter;
 pub mod cost_names;
 pub mod cost_page;

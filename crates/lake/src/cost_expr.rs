@@ -11,6 +11,7 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::Like;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator as Binary, lit, when};
 
+use crate::accounts::joined_column;
 use crate::session::column;
 use crate::table::CONNECT_COLUMN;
 use crate::tags::tag_value;
@@ -97,7 +98,11 @@ fn maybe_value(dimension: &Dimension) -> Result<Expr> {
         Dimension::BillingCenterId => text("unallocated"),
         Dimension::Category => category()?,
         Dimension::VendorAccount => column("SubAccountId"),
-        Dimension::VendorAccountName => column("SubAccountName"),
+        // The bill has a name of its own for some accounts.
+        Dimension::VendorAccountName => coalesce(vec![column(&joined_column(dimension)), column("SubAccountName")]),
+        Dimension::AccountUnit | Dimension::AccountUnitLevel(_) | Dimension::AccountTag(_) => {
+            column(&joined_column(dimension))
+        }
         Dimension::BillingAccount => column("BillingAccountId"),
         Dimension::BillEntity => column("x_BillingEntity"),
         Dimension::BillSource => column(CONNECT_COLUMN),

@@ -8,6 +8,7 @@ use billing::receipt::PublishedMonth;
 use futures::FutureExt;
 use time::OffsetDateTime;
 
+use crate::accounts::joined;
 use crate::error::LakeError;
 use crate::held::Held;
 use crate::question::Question;
@@ -37,7 +38,7 @@ impl OrgLake {
         }
         let question = Question::new(query);
         let charges = if sums_days(query) { self.days(held)? } else { self.charges(held.files)? };
-        let answer = question.plan(charges)?;
+        let answer = question.plan(joined(charges, query, &self.known_accounts)?)?;
         let mut rows = Vec::new();
         let _place = self.place().await;
         for batch in answer.collect().await? {

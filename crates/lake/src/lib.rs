@@ -4,6 +4,7 @@
 //! *Invariant:* nothing here sees a credential or HTTP, updates in place, or publishes a month whose rows or sums
 //! disagree with its delivery.
 
+mod accounts;
 mod calendar;
 mod commitments;
 mod compare;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use billing::names::{BillConnectId, OrgId};
+use billing::organization::Accounts;
 use billing::period::BillingPeriod;
 use deltalake_core::kernel::LogicalFileView;
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
@@ -34,6 +35,8 @@ pub(crate) const START_COLUMN: &str = "ChargePeriodStart";
 pub struct OrgLake {
     pub(crate) shared: Arc<Shared>,
     org: OrgId,
+    /// What is known of the org's accounts, where somebody said so.
+    pub(crate) known_accounts: Arc<Accounts>,
 }
 
 impl fmt::Debug for OrgLake {
@@ -105,7 +108,13 @@ impl OrgLake {
     }
 
     pub(crate) fn new(shared: Arc<Shared>, org: OrgId) -> Self {
-        Self { shared, org }
+        Self { shared, org, known_accounts: Arc::default() }
+    }
+
+    /// The same, which knows this of the org's accounts: questions about costs join it.
+    #[must_use]
+    pub fn knowing(self, known_accounts: Arc<Accounts>) -> Self {
+        Self { known_accounts, ..self }
     }
 
     /// The address of the org's table of charges: a Delta table that any engine may read.

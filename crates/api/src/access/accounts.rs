@@ -4,6 +4,7 @@ use app::accounts::{KnownAccount, KnownUnit};
 use app::store::LastLook;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use billing::cost_query::CostQuery;
 use billing::names::{AccountId, BillConnectId};
 use time::Date;
 
@@ -21,6 +22,11 @@ impl Viewer {
 
     pub(crate) async fn units(&self, day: Date) -> Result<Vec<KnownUnit>, ApiError> {
         Ok(self.app.units_on(self.org, day).await?)
+    }
+
+    /// What an answer about costs rests on beside its deliveries.
+    pub(crate) async fn accounts_tag(&self, question: &CostQuery) -> Result<String, ApiError> {
+        Ok(self.app.accounts_tag(self.org, question).await?)
     }
 
     pub(crate) async fn last_looks(&self) -> Result<Vec<(BillConnectId, Option<LastLook>)>, ApiError> {

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use billing::cost_accounts::{AccountsAsOf, NoAccountsAsOf};
 use billing::cost_query::{CostQuery, Filter, Granularity, PeriodType, Rows};
 use billing::history::{AsOf, NamedDelivery};
 use billing::names::{BillConnectId, quotable, without_credentials};
@@ -68,6 +69,12 @@ fn common() -> Vec<FieldDoc> {
             "as_of",
             "what was held then: a day like `2026-10-03`, which means its end in UTC, or an instant like \
              `2026-10-03T12:00:00Z`; by default, what is held now",
+        )
+        .optional(),
+        FieldDoc::text(
+            "accounts_as_of",
+            "as of when accounts' names, units and tags count: `usage_day` (by default: the day of each charge), `today`, or a day \
+             like `2026-09-30`",
         )
         .optional(),
         FieldDoc::named(
@@ -138,6 +145,7 @@ pub(crate) fn read(body: &JsonObject, rows: Rows) -> Result<CostQuery, ApiError>
         filter: filter(&mut fields),
         limit: limit(&mut fields, rows),
         as_of: AsOf { at: as_of(&mut fields), deliveries: named_deliveries(&mut fields) },
+        accounts_as_of: accounts_as_of(&mut fields).unwrap_or_default(),
         ..CostQuery::over(from.unwrap_or(OffsetDateTime::UNIX_EPOCH), until.unwrap_or(OffsetDateTime::UNIX_EPOCH))
     };
     let summarized = rows == Rows::Sums && fields.maybe_flag("summarized").unwrap_or_default();
@@ -220,6 +228,11 @@ fn choice<T: Copy>(fields: &mut Fields<'_>, (name, words): (&str, &[(&str, T)]))
 fn filter(fields: &mut Fields<'_>) -> Option<Filter> {
     let value = fields.maybe("filter")?;
     Filter::deserialize(value).map_err(|error| fields.refuse("filter", without_credentials(&error.to_string()))).ok()
+}
+
+fn accounts_as_of(fields: &mut Fields<'_>) -> Option<AccountsAsOf> {
+    let text = fields.maybe_text("accounts_as_of")?;
+    text.parse().map_err(|error: NoAccountsAsOf| fields.refuse("accounts_as_of", error.to_string())).ok()
 }
 
 fn as_of(fields: &mut Fields<'_>) -> Option<OffsetDateTime> {

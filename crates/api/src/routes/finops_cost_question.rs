@@ -73,6 +73,11 @@ pub(super) fn params(route: Route) -> Route {
             1..=MAX_TOP as u64,
         ))
         .param(Param::text("asOf", "what was held then: a day, which means its end in UTC, or an instant; now by default"))
+        .param(Param::text(
+            "accountsAsOf",
+            "as of when accounts' names, units and tags count: `usage_day` (by default: the day of each charge), `today`, or a day like \
+             `2026-09-30`",
+        ))
         .param(Param::whole(
             "limit",
             "how many rows at most; by default 1,000, and 100,000 in a file",
@@ -119,6 +124,7 @@ fn question(asked: &mut Asked, form: Form) -> CostQuery {
         asked.refuse("asOf", error);
         None
     });
+    let accounts_as_of = asked.maybe("accountsAsOf").unwrap_or_default();
     let unread = asked.any_wrong();
     let question = CostQuery {
         metrics,
@@ -130,6 +136,7 @@ fn question(asked: &mut Asked, form: Form) -> CostQuery {
         top: asked.whole("top", 1..=MAX_TOP),
         limit: Some(asked.whole("limit", 1..=MAX_ROWS).unwrap_or(usual)),
         as_of: AsOf { at, ..AsOf::NOW },
+        accounts_as_of,
         ..CostQuery::over(from.unwrap_or(OffsetDateTime::UNIX_EPOCH), until.unwrap_or(OffsetDateTime::UNIX_EPOCH))
     };
     // Where something could not be read, what stands in for it is not the client's.

@@ -140,7 +140,8 @@ impl View {
 /// `GET /costs`
 pub(crate) async fn costs(viewer: Viewer, headers: HeaderMap, mut asked: Asked) -> Result<Response, ApiError> {
     let Wanted { question, place, form } = Wanted::read(&mut asked, &headers)?;
-    let tag = |deliveries: &[PublishedMonth]| format!("\"{}\"", question.tag(deliveries, form.name()));
+    let accounts = viewer.accounts_tag(&question).await?;
+    let tag = |deliveries: &[PublishedMonth]| format!("\"{}{accounts}\"", question.tag(deliveries, form.name()));
     if headers.contains_key(header::IF_NONE_MATCH) {
         let known = tag(&viewer.costs_come_from(&question).await?);
         if is_known(&headers, &known) {

@@ -76,14 +76,19 @@ impl Store {
         let accounts = seen.accounts.iter().map(|(id, facts)| (id.to_string(), facts));
         let elusive: Vec<String> = seen.elusive.iter().map(ToString::to_string).collect();
         let place = Place { org, connect, day };
-        write(&mut transaction, place, (accounts.collect(), &elusive)).await?;
+        let changed = write(&mut transaction, place, (accounts.collect(), &elusive)).await?;
         let units = seen.units.iter().map(|(id, facts)| (id.clone(), facts));
-        write(&mut transaction, place, (units.collect(), &[])).await?;
+        let changed = write(&mut transaction, place, (units.collect(), &[])).await? || changed;
         write_look(&mut transaction, (org, connect), (&Look::whole(organization.clone()), at)).await?;
         let seen = query(
-            "UPDATE organizations SET seen_at = $3, revision = revision + 1 WHERE org_id = $1 AND connect_id = $2",
+            "UPDATE organizations SET seen_at = $3, revision = revision + $4 WHERE org_id = $1 AND connect_id = $2",
         );
-        seen.bind(key(org)).bind(connect.as_ref()).bind(micros(at)).execute(&mut *transaction).await?;
+        seen.bind(key(org))
+            .bind(connect.as_ref())
+            .bind(micros(at))
+            .bind(i64::from(changed))
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -172,24 +177,30 @@ struct Place<'a> {
     day: Date,
 }
 
-/// Writes what was seen of all accounts, or of all units; of those in `unsaid` nothing is said.
+/// Writes what was seen of all accounts, or of all units; of those in `unsaid` nothing is said. Answers whether anything changed.
 async fn write<T: Facts>(
     connection: &mut SqliteConnection,
     place: Place<'_>,
     (mut seen, unsaid): (BTreeMap<String, &T>, &[String]),
-) -> Result<(), StoreError> {
-    let newest = newest::<T>(connection, place).await?;
-    for (id, known) in newest {
-        match (seen.remove(&id), known.0.gone()) {
-            (Some(facts), _) => change(connection, (place, &id), known, facts).await?,
-            (None, Some(gone)) if !unsaid.contains(&id) => change(connection, (place, &id), known, &gone).await?,
-            (None, _) => {}
+) -> Result<bool, StoreError> {
+    let mut changed = false;
+    for (id, known) in newest::<T>(connection, place).await? {
+        let gone = known.0.gone();
+        let now = match (seen.remove(&id), &gone) {
+            (Some(facts), _) => facts,
+            (None, Some(gone)) if !unsaid.contains(&id) => gone,
+            (None, _) => continue,
+        };
+        if known.0 != *now {
+            change(connection, (place, &id), &known, now).await?;
+            changed = true;
         }
     }
     for (id, facts) in seen {
         insert(connection, (place, &id), (place.day, facts)).await?;
+        changed = true;
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// What is known of one account or unit: the newest, since when, and what was before that.
@@ -213,17 +224,14 @@ async fn newest<T: Facts>(
     Ok(all)
 }
 
-/// Puts `now` behind what is known, unless it is the same.
+/// Puts `now` behind what is known.
 async fn change<T: Facts>(
     connection: &mut SqliteConnection,
     (place, id): (Place<'_>, &str),
-    (known, since, before): Newest<T>,
+    (_, since, before): &Newest<T>,
     now: &T,
 ) -> Result<(), StoreError> {
-    if known == *now {
-        return Ok(());
-    }
-    if since < place.day {
+    if *since < place.day {
         return insert(connection, (place, id), (place.day, now)).await;
     }
     // It was looked at on that day already, or the clock went back: what is seen last counts for that day.
@@ -233,7 +241,7 @@ async fn change<T: Facts>(
     let delete =
         delete.bind(key(place.org)).bind(place.connect.as_ref()).bind(T::KIND).bind(id).bind(since.to_string());
     delete.execute(&mut *connection).await?;
-    if before.as_ref() == Some(now) { Ok(()) } else { insert(connection, (place, id), (since, now)).await }
+    if before.as_ref() == Some(now) { Ok(()) } else { insert(connection, (place, id), (*since, now)).await }
 }
 
 async fn insert<T: Facts>(

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use app::App;
 use app::deliveries::Months;
-use billing::cost_query::{CostAnswer, CostQuery, CostRow, Dimension, Filter, Granularity, Metric, PeriodType};
+use billing::cost_query::{
+    AccountsAsOf, CostAnswer, CostQuery, CostRow, Dimension, Filter, Granularity, Metric, PeriodType,
+};
 use billing::cost_words;
 use billing::delivery::DeliveryId;
 use billing::export::ExportFormat;
@@ -50,6 +52,9 @@ pub struct Args {
     /// What was known then: a day, `YYYY-MM-DD`, which means its end in UTC, or an instant like `2026-10-03T12:00:00Z`.
     #[arg(long, value_parser = AsOf::instant, value_name = "TIME")]
     as_of: Option<OffsetDateTime>,
+    /// As of when accounts' names, units and tags count: `usage_day`, `today`, or a day, `YYYY-MM-DD`.
+    #[arg(long, default_value = "usage_day", value_name = "DAY")]
+    accounts_as_of: AccountsAsOf,
     /// A delivery that its month is to come from, whatever replaced it; `billconnect deliveries` lists them.
     #[arg(long, value_name = "DELIVERY")]
     delivery: Vec<DeliveryId>,
@@ -121,7 +126,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let as_of = AsOf { at: args.as_of, deliveries: named(&app, &args).await? };
-    let question = CostQuery { as_of, ..question(&args, first, last) };
+    let question = CostQuery { as_of, accounts_as_of: args.accounts_as_of, ..question(&args, first, last) };
     let answer = app.costs(args.org, &question).await?;
     if args.csv {
         let file = app.cost_file(question, answer, ExportFormat::Csv).await?;

@@ -1,7 +1,15 @@
 //! The accounts that bills are about: an organization's tree as it is seen, what is in the way of seeing it, and its history.
 
+use std::collections::BTreeMap;
+
+use app::store::Store;
+use billing::names::BillConnectId;
+use billing::organization::{AccountFacts, AccountState, SeenOrganization, UnitPath, UnitStep};
+use billing::probe::Organization;
 use reqwest::Method;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::datetime;
 
 use crate::kit::bill::Delivery;
 use crate::kit::proxy::{Fault, Proxy, Refused};
@@ -159,4 +167,78 @@ async fn throttles_are_waited_out_and_every_page_is_asked_for() {
     let first = story.get(&path(&story, "accounts?limit=1")).await;
     let next = first["nextPage"].as_str().unwrap();
     assert_eq!(story.get(next).await["values"][0]["name"], "second");
+}
+
+/// Keeps what a look at `at` would have seen: the payer in this unit, called like it.
+async fn seen(story: &Story, unit: &str, at: OffsetDateTime) {
+    let store = Store::open(&story.server.install().data().join("billconnect.db")).await.unwrap();
+    let step = UnitStep { id: format!("ou-{unit}"), name: unit.to_owned() };
+    let facts = AccountFacts {
+        name: format!("called {unit}"),
+        unit: UnitPath(vec![step]),
+        tags: BTreeMap::from([("team".to_owned(), unit.to_lowercase())]),
+        state: AccountState::Active,
+        joined_method: None,
+        joined_at: None,
+    };
+    let accounts = BTreeMap::from([(story.payer().parse().unwrap(), facts)]);
+    let seen = SeenOrganization { accounts, ..SeenOrganization::default() };
+    let organization = Organization { id: "o-acme".to_owned(), management_account: story.payer().to_owned() };
+    let connect = BillConnectId::of(&story.world.candidate.account);
+    assert!(store.keep_organization((story.org, &connect), (&organization, &seen), at).await.unwrap());
+    store.close().await;
+}
+
+/// What September cost by `dimension`, as `value: cost`.
+async fn costs(story: &Story, dimension: &str, accounts_as_of: &str) -> Vec<String> {
+    let body = json!({
+        "billing_center_ids": ["unallocated"], "metrics": ["cost_nonamortized_unblended_adj"], "dimensions": [dimension],
+        "start_at": "2026-09", "end_at": "2026-10", "accounts_as_of": accounts_as_of,
+    });
+    let path = format!("/bill-analysis/orgs/{}/costs/aggregated", story.org);
+    let answer = story.call(Method::POST, &path, Some(body)).await;
+    assert_eq!(answer.status, 200, "{}", answer.json);
+    let row = |row: &Value| {
+        let cost = &row["metrics"]["cost_nonamortized_unblended_adj"];
+        format!("{}: {cost}", row["dimensions"][dimension].as_str().unwrap())
+    };
+    answer.json["rows"].as_array().unwrap().iter().map(row).collect()
+}
+
+#[tokio::test]
+async fn a_move_in_the_middle_of_a_month_shows_in_its_costs() {
+    let story = Story::new().await;
+    // What is kept here is all that is known.
+    story.world.without("organizations:List*").await;
+    let mut delivery =
+        Delivery::of(story.payer(), &[("Usage", "AmazonS3", "7.5"), ("Usage", "AmazonS3", "2.50000000001")]);
+    let (first, second) = delivery.parts[0].split_at(delivery.parts[0].find("line1").unwrap());
+    delivery.parts[0] = format!("{first}{}", second.replace("2026-09-02", "2026-09-20"));
+    delivery.put(&story.world).await;
+    assert_eq!(story.connect().await.status, 201);
+    stands(&story, "denied").await;
+    story.completed(1).await;
+    assert_eq!(costs(&story, "account_unit", "usage_day").await, ["None: 10.00000000001"], "nothing is known yet");
+
+    seen(&story, "Dev", datetime!(2026-09-05 12:00 UTC)).await;
+    seen(&story, "Prod", datetime!(2026-09-15 12:00 UTC)).await;
+    for (dimension, when, expect) in [
+        ("account_unit", "usage_day", ["/Dev: 7.5", "/Prod: 2.50000000001"].as_slice()),
+        ("account_unit", "today", &["/Prod: 10.00000000001"]),
+        ("account_unit_1", "2026-09-14", &["Dev: 10.00000000001"]),
+        ("vendor_account_name", "usage_day", &["called Dev: 7.5", "called Prod: 2.50000000001"]),
+        ("account_tag_team", "usage_day", &["dev: 7.5", "prod: 2.50000000001"]),
+        ("vendor_account", "usage_day", &[&format!("{}: 10.00000000001", story.payer())]),
+    ] {
+        assert_eq!(costs(&story, dimension, when).await, expect, "{dimension} {when}");
+    }
+    let history = story.get(&path(&story, &format!("accounts/{}/history", story.payer()))).await;
+    let spans: Vec<_> =
+        history["values"].as_array().unwrap().iter().map(|span| (&span["since"], &span["until"])).collect();
+    assert_eq!(spans, [(&json!("2026-09-05"), &json!("2026-09-15")), (&json!("2026-09-15"), &Value::Null)]);
+
+    let org = story.org.to_string();
+    let by = ["costs", "--org", &org, "--by", "account_unit", "--json"];
+    let rows = |more: &[&str]| story.server.install().json(&[&by, more].concat())["rows"].as_array().unwrap().len();
+    assert_eq!((rows(&[]), rows(&["--accounts-as-of", "today"])), (2, 1));
 }

@@ -135,6 +135,9 @@ async fn what_went_wrong_takes_nothing_away() {
     assert_eq!(store.accounts_revision(org).await.unwrap(), revision, "nothing changed");
     store.keep_organization((org, &id), (&acme(), &seen(&[])), datetime!(2026-09-03 12:00 UTC)).await.unwrap();
     assert_ne!(store.accounts_revision(org).await.unwrap(), revision);
+    let revision = store.accounts_revision(org).await.unwrap();
+    store.keep_organization((org, &id), (&acme(), &seen(&[])), datetime!(2026-09-04 12:00 UTC)).await.unwrap();
+    assert_eq!(store.accounts_revision(org).await.unwrap(), revision, "all was as before");
 }
 
 #[tokio::test]
