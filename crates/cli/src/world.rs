@@ -27,10 +27,10 @@ pub async fn open(global: &Global) -> anyhow::Result<App> {
         .with_context(|| format!("the data folder `{}` can't be made; name another with --data", folder.display()))?;
     let store = Store::open(&folder.join("billconnect.db")).await?.with_keys(secret_keys::load(global)?);
     let limits = global.limits.iter().fold(Limits::default(), |limits, setting| limits.with(*setting));
-    let lake = Lake::open(
-        &folder.join("lake"),
-        LakeSettings { limits, sql: global.sql.settings(), ..LakeSettings::default() },
-    )?;
+    let part_memory =
+        usize::try_from(global.part_memory).context("`--part-memory` is more than this machine can address")?;
+    let settings = LakeSettings { limits, part_memory, sql: global.sql.settings(), ..LakeSettings::default() };
+    let lake = Lake::open(&folder.join("lake"), settings)?;
     let settings = AwsSettings {
         endpoint_url: global.aws_endpoint_url.clone(),
         attempt_timeout: global.aws_timeout,

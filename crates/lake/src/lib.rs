@@ -47,7 +47,7 @@ pub use commitments::BilledCommitments;
 pub use contain::is_decoding;
 pub use error::{IngestError, LakeError};
 pub use export::{Export, cost_file};
-pub use limits::{Limit, Limits, Setting, SettingError};
+pub use limits::{Limit, Limits, Setting, SettingError, parse_bytes};
 pub use location::{Lake, LakeSettings};
 pub use normalise::CellProblem;
 pub use reconcile::Reconciled;

@@ -250,16 +250,25 @@ impl FromStr for Setting {
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let (name, value) = text.split_once('=').ok_or_else(|| SettingError::Form(text.to_owned()))?;
         let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| SettingError::Name(name.to_owned()))?;
-        let sizes: &[(&str, u64)] = &[("KiB", KIB), ("MiB", MIB), ("GiB", GIB)];
-        let units = sizes.iter().filter(|_| row.unit == Unit::Bytes);
-        let mut told = units.filter_map(|(unit, size)| Some((value.strip_suffix(unit)?, *size)));
-        let (count, size) = told.next_back().unwrap_or((value, 1));
-        let allowed = count.parse::<u64>().ok().and_then(|count| count.checked_mul(size)).filter(|count| *count > 0);
-        match allowed {
-            Some(allowed) => Ok(Self { limit: row.limit, allowed }),
-            None => Err(SettingError::Value(value.to_owned())),
-        }
+        let allowed = match row.unit {
+            Unit::Bytes => parse_bytes(value)?,
+            Unit::Count => count(value, (value, 1))?,
+        };
+        Ok(Self { limit: row.limit, allowed })
     }
+}
+
+/// A number of bytes above zero, as `48MiB` or `50331648`.
+pub fn parse_bytes(text: &str) -> Result<u64, SettingError> {
+    let units = [("KiB", KIB), ("MiB", MIB), ("GiB", GIB)];
+    let told = units.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    count(text, told.unwrap_or((text, 1)))
+}
+
+/// So many of what has this size.
+fn count(text: &str, (number, size): (&str, u64)) -> Result<u64, SettingError> {
+    let counted = number.parse::<u64>().ok().and_then(|number| number.checked_mul(size)).filter(|count| *count > 0);
+    counted.ok_or_else(|| SettingError::Value(text.to_owned()))
 }
 
 impl fmt::Display for Setting {

@@ -28,6 +28,9 @@ pub struct LakeSettings {
     pub query_memory: usize,
     /// The threads that one question may use.
     pub query_threads: usize,
+    /// The memory that one file of a delivery may take while it is read, about, in bytes; two are read at once. A quarter
+    /// of it holds the row group on its way to the storage, the rest what comes before and behind it.
+    pub part_memory: usize,
     /// What a delivery's files may be at most.
     pub limits: Limits,
     /// What statements in SQL may use.
@@ -36,7 +39,13 @@ pub struct LakeSettings {
 
 impl Default for LakeSettings {
     fn default() -> Self {
-        Self { query_memory: 256 << 20, query_threads: 2, limits: Limits::default(), sql: SqlSettings::default() }
+        Self {
+            query_memory: 256 << 20,
+            query_threads: 2,
+            part_memory: 48 << 20,
+            limits: Limits::default(),
+            sql: SqlSettings::default(),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::schema::charges_schema;
 use crate::table::{ChargesFile, Month, OrgLake};
 
 /// Batches between the thread that maps and the one that encodes.
-const BATCHES: usize = 2;
+const BATCHES: usize = 1;
 
 /// How far the reading of a delivery has come; may be looked at from anywhere at any time.
 #[derive(Debug, Default)]
@@ -219,7 +219,7 @@ impl Staging {
     ) -> Result<(T, StagedFile), LakeError> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let path = self.lake.data_path(&self.month, self.attempt, number)?;
-        let (encoder, chunks) = Encoder::new(&charges_schema())?;
+        let (encoder, chunks) = Encoder::new(&charges_schema(), self.lake.shared.settings.part_memory / 4)?;
         let (sender, batches) = sync_channel(BATCHES);
         let (complete, completed) = oneshot::channel();
         let store = Arc::clone(&self.lake.shared.store);

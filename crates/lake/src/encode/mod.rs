@@ -26,8 +26,6 @@ use self::pack::Packer;
 use crate::error::LakeError;
 use crate::table::START_COLUMN;
 
-/// The most memory that the encoded rows of a row group may take.
-const ROW_GROUP_BYTES: usize = 16 << 20;
 /// The most rows of a row group: few enough that two threads can share a question about one file.
 const ROW_GROUP_ROWS: usize = 256 << 10;
 /// How much is handed to the storage at once: the least that S3 takes as a part.
@@ -52,11 +50,14 @@ pub(crate) struct Encoder {
     columns: Vec<Chunk>,
     packer: Packer,
     rows: usize,
+    row_group_bytes: usize,
 }
 
 impl Encoder {
     /// A new file of charges, and what it is made of as soon as that is encoded; see [`store_chunks`].
-    pub(crate) fn new(schema: &Schema) -> Result<(Self, mpsc::Receiver<Bytes>)> {
+    ///
+    /// A row group ends when its encoded rows take `row_group_bytes`.
+    pub(crate) fn new(schema: &Schema, row_group_bytes: usize) -> Result<(Self, mpsc::Receiver<Bytes>)> {
         let (sender, receiver) = mpsc::channel(CHUNKS);
         let chunks = Chunks { buffer: Vec::with_capacity(CHUNK_BYTES), size: 0, sender };
         let mut properties = WriterProperties::builder().set_offset_index_disabled(true).build();
@@ -65,7 +66,7 @@ impl Encoder {
         let file = SerializedFileWriter::new(chunks, described.root_schema_ptr(), Arc::new(properties))?;
         let pruned_by = |column: &ColumnDescPtr| PRUNED_BY.contains(&column.name());
         let columns = described.columns().iter().map(|column| Chunk::new(Arc::clone(column), pruned_by(column)));
-        Ok((Self { file, columns: columns.collect(), packer: Packer::new()?, rows: 0 }, receiver))
+        Ok((Self { file, columns: columns.collect(), packer: Packer::new()?, rows: 0, row_group_bytes }, receiver))
     }
 
     /// Encodes a batch, whose texts may be dictionaries; blocks while the storage is slower.
@@ -75,7 +76,7 @@ impl Encoder {
         }
         self.rows += batch.num_rows();
         let size = || self.columns.iter().map(Chunk::size).sum::<usize>();
-        if self.rows >= ROW_GROUP_ROWS || size() >= ROW_GROUP_BYTES { self.end_group() } else { Ok(()) }
+        if self.rows >= ROW_GROUP_ROWS || size() >= self.row_group_bytes { self.end_group() } else { Ok(()) }
     }
 
     fn end_group(&mut self) -> Result<()> {
@@ -134,12 +135,14 @@ impl Chunks {
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        self.size += bytes.len() as u64;
-        if self.buffer.len() >= CHUNK_BYTES {
+        // No more than what has room: a buffer that grows would be twice as large.
+        let count = bytes.len().min(CHUNK_BYTES - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..count]);
+        self.size += count as u64;
+        if self.buffer.len() == CHUNK_BYTES {
             self.send()?;
         }
-        Ok(bytes.len())
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -230,7 +233,7 @@ mod tests {
     }
 
     fn encode(batches: &[Vec<ArrayRef>]) -> (Bytes, Written) {
-        let (mut encoder, mut chunks) = Encoder::new(&schema()).unwrap();
+        let (mut encoder, mut chunks) = Encoder::new(&schema(), 16 << 20).unwrap();
         let collecting = std::thread::spawn(move || {
             let mut file = Vec::new();
             while let Some(chunk) = chunks.blocking_recv() {
@@ -283,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_column_that_must_have_values_is_held_to_it() {
-        let (mut encoder, _chunks) = Encoder::new(&schema()).unwrap();
+        let (mut encoder, _chunks) = Encoder::new(&schema(), 16 << 20).unwrap();
         let mut columns = batch(0, 3);
         columns[1] = Arc::new(StringArray::from(vec![None::<&str>; 3]));
         let fields: Vec<_> = columns.iter().map(|array| Field::new("c", array.data_type().clone(), true)).collect();

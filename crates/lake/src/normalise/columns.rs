@@ -12,8 +12,8 @@ use billing::money::{Amount, PRECISION, SCALE};
 
 use crate::intern::Interner;
 
-/// The most rows of a batch: a batch of all columns then takes some three MiB, and larger ones are read no faster.
-pub(super) const BATCH_ROWS: usize = 4096;
+/// The most rows of a batch: a batch of all columns then takes some two MiB, and larger ones are read no faster.
+pub(super) const BATCH_ROWS: usize = 2048;
 
 /// Texts: each distinct one of a batch once, and a key a row. Where nearly every one is new, one after the other.
 pub(super) struct TextColumn {

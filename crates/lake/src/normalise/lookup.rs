@@ -1,7 +1,9 @@
 //! Columns that are looked up: what the tables of services, regions and resource types say of a row.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
+use ahash::RandomState;
 use billing::focus::mapping::{
     CAPACITY, CAPACITY_STATUS, CURRENCY, CapacityFact, CommitmentFact, LOCATION, PRODUCT_CODE, PRODUCT_FAMILY,
     PRODUCT_NAME, REGION, RESERVATION, RESOURCE, SAVINGS_PLAN, ServiceFact, UNIT, UNUSED_CAPACITY, USAGE_TYPE,
@@ -30,27 +32,23 @@ pub(super) struct ServiceColumn {
     code: Option<usize>,
     family: Option<usize>,
     name: Option<usize>,
-    /// The last product code and family, and their service.
-    last: (Vec<u8>, Vec<u8>, Option<&'static Service>),
+    /// Products that were asked for, by code and family: a bill has few, and a row seldom the one before it.
+    known: HashMap<Vec<u8>, Option<&'static Service>, RandomState>,
+    key: Vec<u8>,
 }
+
+/// The most products that are remembered.
+const PRODUCTS: usize = 4096;
 
 impl ServiceColumn {
     pub(super) fn new(fact: ServiceFact, header: &Header) -> Self {
         let (code, family) = (header.place(PRODUCT_CODE), header.place(PRODUCT_FAMILY));
-        Self { fact, code, family, name: header.place(PRODUCT_NAME), last: (Vec::new(), Vec::new(), None) }
+        Self { fact, code, family, name: header.place(PRODUCT_NAME), known: HashMap::default(), key: Vec::new() }
     }
 
     pub(super) fn fill(&mut self, row: &impl Row, out: &mut TextColumn) {
         let (code, family) = (cell(row, self.code), cell(row, self.family));
-        if *code != *self.last.0 || *family != *self.last.1 {
-            let words = str::from_utf8(&code).ok().zip(str::from_utf8(&family).ok());
-            self.last.2 = words.and_then(|(code, family)| services::of(code, family));
-            for (last, cell) in [(&mut self.last.0, &code), (&mut self.last.1, &family)] {
-                last.clear();
-                last.extend_from_slice(cell);
-            }
-        }
-        let service = self.last.2;
+        let service = self.service(&code, &family);
         match self.fact {
             ServiceFact::Category => out.push(service.map_or(services::OTHER.0, |it| it.category).as_bytes()),
             ServiceFact::Subcategory => out.push(service.map_or(services::OTHER.1, |it| it.subcategory).as_bytes()),
@@ -65,6 +63,24 @@ impl ServiceColumn {
                 }
             }
         }
+    }
+
+    fn service(&mut self, code: &[u8], family: &[u8]) -> Option<&'static Service> {
+        self.key.clear();
+        // Where the code ends, no byte within it can say.
+        self.key.extend_from_slice(&code.len().to_le_bytes());
+        self.key.extend_from_slice(code);
+        self.key.extend_from_slice(family);
+        if let Some(known) = self.known.get(&self.key) {
+            return *known;
+        }
+        let words = str::from_utf8(code).ok().zip(str::from_utf8(family).ok());
+        let service = words.and_then(|(code, family)| services::of(code, family));
+        if self.known.len() >= PRODUCTS {
+            self.known.clear();
+        }
+        self.known.insert(self.key.clone(), service);
+        service
     }
 }
 
@@ -130,11 +146,15 @@ impl CapacityColumn {
         if !stated.is_empty() && matches!(&*status, b"Used" | b"Unused") {
             return out.push(if self.fact == CapacityFact::Id { &stated } else { &status });
         }
-        let (resource, usage_type) = (cell(row, self.resource), cell(row, self.usage_type));
+        let resource = cell(row, self.resource);
+        if resource.is_empty() {
+            return out.push_null();
+        }
+        let usage_type = cell(row, self.usage_type);
         let unused = UNUSED_CAPACITY.iter().any(|start| begins_a_piece(&usage_type, start.as_bytes()));
         match self.fact {
-            CapacityFact::Id if unused => out.push_or_null(&resource),
-            CapacityFact::Status if unused && !resource.is_empty() => out.push(b"Unused"),
+            CapacityFact::Id if unused => out.push(&resource),
+            CapacityFact::Status if unused => out.push(b"Unused"),
             CapacityFact::Id | CapacityFact::Status => out.push_null(),
         }
     }

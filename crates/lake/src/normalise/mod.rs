@@ -63,7 +63,7 @@ impl Normaliser {
     }
 
     /// Reads one file from `packed`, its bytes as delivered, and gives its charges to `sink` in batches of
-    /// [`charges_schema`](crate::schema::charges_schema), each of at most 4096. Blocks.
+    /// [`charges_schema`](crate::schema::charges_schema), each of at most 2048. Blocks.
     ///
     /// The totals are of this file alone. An error means that the whole file is refused, whatever `sink` got of it.
     pub fn read_part(

@@ -10,17 +10,51 @@ use super::error::{CellProblem, Fault};
 use super::header::Header;
 use super::row::Row;
 
-/// The most bytes that the remembered objects of one column may take before they are forgotten.
-const MEMORY: usize = 4 << 20;
-
 /// The source columns of one object, and what they made lately.
 pub(super) struct ObjectColumn {
-    members: Vec<Member>,
-    /// Set where the columns stand side by side: rows that are the same from the first to the last make the same object.
+    /// Members that stand side by side in the file, by their first and last places: most rows have nothing in them.
+    runs: Vec<(usize, usize, Vec<Member>)>,
+    /// Set where all columns stand side by side: rows that are the same from the first to the last make the same object.
     span: Option<(usize, usize)>,
-    known: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
-    known_bytes: usize,
+    known: KnownObjects,
     scratch: Vec<u8>,
+}
+
+/// Objects that were made lately, by what the file had for them.
+#[derive(Default)]
+struct KnownObjects {
+    by_span: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
+    bytes: usize,
+    asked: usize,
+    found: usize,
+}
+
+impl KnownObjects {
+    /// The most bytes that they may take before they are forgotten.
+    const MEMORY: usize = 1 << 20;
+    /// After so many questions it is clear whether it is worth to go on.
+    const TRIED: usize = 4096;
+
+    fn get(&mut self, span: &[u8]) -> Option<&[u8]> {
+        self.asked += 1;
+        let known = self.by_span.get(span)?;
+        self.found += 1;
+        Some(known)
+    }
+
+    fn insert(&mut self, span: &[u8], object: &[u8]) {
+        self.bytes += span.len() + object.len();
+        if self.bytes > Self::MEMORY {
+            self.by_span.clear();
+            self.bytes = 0;
+        }
+        self.by_span.insert(span.into(), object.into());
+    }
+
+    /// Whether most are new: remembering them then costs more than making them.
+    fn is_idle(&self) -> bool {
+        self.asked >= Self::TRIED && self.found * 2 < self.asked
+    }
 }
 
 /// What an object is made of.
@@ -36,6 +70,27 @@ impl Member {
         match self {
             Self::Cell(place, _) | Self::Map(place) => *place,
         }
+    }
+
+    /// Appends what the row has of it to an object that is not closed yet.
+    fn append(&self, row: &impl Row, object: &mut Vec<u8>) -> Result<(), Fault> {
+        if row.is_blank(self.place()) {
+            return Ok(());
+        }
+        let cell = row.cell(self.place());
+        let text = str::from_utf8(&cell).map_err(|_| Fault::new(self.place(), CellProblem::NotUtf8))?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        object.push(if object.is_empty() { b'{' } else { b',' });
+        match self {
+            Self::Cell(_, key) => {
+                object.extend_from_slice(key);
+                append_json(object, text);
+            }
+            Self::Map(_) => object.extend_from_slice(&text.as_bytes()[1..text.len() - 1]),
+        }
+        Ok(())
     }
 }
 
@@ -64,13 +119,8 @@ impl ObjectColumn {
         let side_by_side = object != Object::Other
             && members.iter().all(|member| matches!(member, Member::Cell(..)))
             && names.iter().all(|column| category(column) == category(&names[0]));
-        Some(Self {
-            members,
-            span: side_by_side.then_some((first, last)),
-            known: HashMap::default(),
-            known_bytes: 0,
-            scratch: Vec::new(),
-        })
+        let span = side_by_side.then_some((first, last));
+        Some(Self { runs: runs(members), span, known: KnownObjects::default(), scratch: Vec::new() })
     }
 
     /// Appends the row's object, null where all of its cells are empty.
@@ -87,40 +137,44 @@ impl ObjectColumn {
         }
         self.build(row)?;
         out.push_or_null(&self.scratch);
-        self.known_bytes += span.len() + self.scratch.len();
-        if self.known_bytes > MEMORY {
-            self.known.clear();
-            self.known_bytes = 0;
+        if self.known.is_idle() {
+            (self.span, self.known) = (None, KnownObjects::default());
+        } else {
+            self.known.insert(span, &self.scratch);
         }
-        self.known.insert(span.into(), self.scratch.as_slice().into());
         Ok(())
     }
 
     fn build(&mut self, row: &impl Row) -> Result<(), Fault> {
         self.scratch.clear();
-        for member in &self.members {
-            if row.is_blank(member.place()) {
+        for (first, last, members) in &self.runs {
+            // Nothing but the commas between them.
+            if row.span(*first, *last).is_some_and(|span| span.len() == last - first) {
                 continue;
             }
-            let cell = row.cell(member.place());
-            let text = str::from_utf8(&cell).map_err(|_| Fault::new(member.place(), CellProblem::NotUtf8))?;
-            if text.is_empty() {
-                continue;
-            }
-            self.scratch.push(if self.scratch.is_empty() { b'{' } else { b',' });
-            match member {
-                Member::Cell(_, key) => {
-                    self.scratch.extend_from_slice(key);
-                    append_json(&mut self.scratch, text);
-                }
-                Member::Map(_) => self.scratch.extend_from_slice(&text.as_bytes()[1..text.len() - 1]),
-            }
+            members.iter().try_for_each(|member| member.append(row, &mut self.scratch))?;
         }
         if !self.scratch.is_empty() {
             self.scratch.push(b'}');
         }
         Ok(())
     }
+}
+
+/// The members by the runs of columns that they are.
+fn runs(members: Vec<Member>) -> Vec<(usize, usize, Vec<Member>)> {
+    let mut runs: Vec<(usize, usize, Vec<Member>)> = Vec::new();
+    for member in members {
+        let place = member.place();
+        match runs.last_mut() {
+            Some((_, last, run)) if *last + 1 == place => {
+                *last = place;
+                run.push(member);
+            }
+            _ => runs.push((place, place, vec![member])),
+        }
+    }
+    runs
 }
 
 /// The source columns that only `x_Other` takes, as the file spells them.
@@ -139,8 +193,9 @@ pub(super) fn json(text: &str) -> Vec<u8> {
 }
 
 pub(super) fn append_json(out: &mut Vec<u8>, text: &str) {
-    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-    if plain {
+    // Without an early end, many bytes are looked at at once.
+    let special = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
+    if !special {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

@@ -31,7 +31,7 @@ use crate::limits::Limit;
 use crate::schema::charges_batch;
 
 /// A batch ends when its rows had this many bytes, however few they are: memory does not grow with the length of rows.
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// What takes the batches.
 pub(super) type Sink<'s> = dyn FnMut(RecordBatch) -> Result<(), IngestError> + 's;

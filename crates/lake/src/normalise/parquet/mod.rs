@@ -30,7 +30,7 @@ use super::unpack::Marks;
 use pages::Pages;
 
 /// The most rows of a batch: what is unpacked at once beside the pages that it comes from.
-const BATCH_ROWS: u64 = 2048;
+const BATCH_ROWS: u64 = 1024;
 /// About how many bytes the cells of a batch may have, if each were as long as the longest: few rows where they may be long.
 const BATCH_BYTES: u64 = 32 << 20;
 /// How much is copied at once.

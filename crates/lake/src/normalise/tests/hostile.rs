@@ -139,7 +139,7 @@ fn a_long_file_comes_in_batches_and_loses_nothing() {
             Ok(())
         })
         .unwrap();
-    assert!(sizes.iter().all(|size| *size <= 4096) && sizes.len() == 7, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= 2048) && sizes.len() == 14, "{sizes:?}");
     assert_eq!(sizes.iter().sum::<usize>(), 20_001 + 6_667);
     assert_eq!((totals.sums.rows, totals.sums.charges_added), (20_001, 6_667));
 }
