@@ -99,7 +99,7 @@ mod tests {
         let made_up = Method::from_bytes(b"MADEUP").unwrap();
         meter.count((&Method::GET, "/orgs/{org}"), 200, Duration::from_millis(5));
         meter.count((&Method::GET, "/orgs/{org}"), 200, Duration::from_millis(80));
-        meter.count((&Method::GET, "/orgs/{org}"), 403, Duration::from_secs(600));
+        meter.count((&Method::GET, "/orgs/{org}"), 403, Duration::from_mins(10));
         meter.count((&made_up, "(none)"), 404, Duration::ZERO);
         let text = meter.text();
         let get = "method=\"GET\",route=\"/orgs/{org}\"";

@@ -11,7 +11,7 @@ use crate::App;
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// How much later than due the poll may come round: what it does between two waits is a few reads of the store.
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 
 /// What a server needs to do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,11 +137,11 @@ mod tests {
         let pulse = Pulse::default();
         let now = OffsetDateTime::now_utc();
         assert_eq!(pulse.wrong(now).as_deref(), Some("this process does not poll"));
-        pulse.beat(Duration::from_secs(900));
+        pulse.beat(Duration::from_mins(15));
         assert_eq!(pulse.wrong(now + Duration::from_secs(930)), None);
         let late = pulse.wrong(now + Duration::from_secs(1000)).unwrap();
         assert!(late.contains("should every 900 s"), "{late}");
-        pulse.beat(Duration::from_secs(900));
+        pulse.beat(Duration::from_mins(15));
         assert_eq!(pulse.wrong(OffsetDateTime::now_utc()), None);
     }
 }

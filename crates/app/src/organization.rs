@@ -74,7 +74,7 @@ impl App {
         match AssertUnwindSafe(look).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%org, connect = %id, %error, "what was seen of the organization is not kept")
+                tracing::warn!(%org, connect = %id, %error, "what was seen of the organization is not kept");
             }
             Err(_) => tracing::error!(%org, connect = %id, "looking at the organization panicked"),
         }

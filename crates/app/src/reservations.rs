@@ -118,7 +118,7 @@ impl App {
         now: OffsetDateTime,
     ) -> Result<Option<Asked>, AppError> {
         let asked = self.store.asked(candidate.org, &candidate.id()).await?;
-        Ok(asked.into_iter().rev().find(|asked| asked.is_charged()).filter(|asked| asked.at + EVERY > now))
+        Ok(asked.into_iter().rev().find(Asked::is_charged).filter(|asked| asked.at + EVERY > now))
     }
 
     /// What is asked of Cost Explorer next, whenever that is.

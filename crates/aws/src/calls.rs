@@ -16,9 +16,12 @@ use tracing::field::Empty;
 /// How much of an error's body is looked at for its code.
 const ERROR_HEAD: usize = 2048;
 
+/// How often each was called: by service, operation and outcome.
+type Counts = BTreeMap<(String, String, CallOutcome), u64>;
+
 /// What was called so far. A clone is the same one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Calls(Arc<Mutex<BTreeMap<(String, String, CallOutcome), u64>>>);
+pub(crate) struct Calls(Arc<Mutex<Counts>>);
 
 impl Calls {
     /// All counts, in the order of their names.

@@ -1,6 +1,6 @@
 //! Looking at an organization page by page: its accounts, its units, the accounts in each, and their tags.
 
-use aws_sdk_organizations::types::{Account, OrganizationalUnit, Root, Tag};
+use aws_sdk_organizations::types::{Account, AccountState, AccountStatus, OrganizationalUnit, Root, Tag};
 use billing::connection::Candidate;
 use billing::organization::{Found, ListedAccount, ListedUnit, OrganizationPage, OrganizationQuestion};
 use billing::probe::{Probe, Refusal};
@@ -81,9 +81,7 @@ fn accounts(listed: &[Account]) -> Found {
         id: text(account.id()),
         name: text(account.name()),
         // `State` says more and takes the place of `Status`.
-        state: text(
-            account.state().map(|state| state.as_str()).or_else(|| account.status().map(|status| status.as_str())),
-        ),
+        state: text(account.state().map(AccountState::as_str).or_else(|| account.status().map(AccountStatus::as_str))),
         joined_method: account.joined_method().map(|method| method.as_str().to_owned()),
         joined_at: account.joined_timestamp().and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok()),
     };

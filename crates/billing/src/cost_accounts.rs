@@ -76,7 +76,9 @@ fn named<'a>(filter: &'a Filter, all: &mut Vec<&'a Dimension>) {
         | Filter::Is { dimension, .. }
         | Filter::Missing { dimension } => all.push(dimension),
         Filter::And { expressions } | Filter::Or { expressions } => {
-            expressions.iter().for_each(|filter| named(filter, all));
+            for filter in expressions {
+                named(filter, all);
+            }
         }
         Filter::Not { expression } => named(expression, all),
     }

@@ -94,6 +94,7 @@ fn limit_help() -> String {
 
 /// What statements in SQL may use.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "a flag is called as its field")]
 pub struct SqlLimits {
     /// How long a statement in SQL may take, its answer's way to whoever asked included.
     #[arg(long, global = true, env = "BILLCONNECT_SQL_WITHIN", default_value = "1m", value_parser = duration)]

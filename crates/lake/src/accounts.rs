@@ -71,7 +71,7 @@ impl AccountValue {
 }
 
 fn values(dimension: &Dimension, when: AccountsAsOf, spans: &[AccountSpan]) -> Values {
-    let day = |at: Date| i64::from((at - OffsetDateTime::UNIX_EPOCH.date()).whole_days());
+    let day = |at: Date| (at - OffsetDateTime::UNIX_EPOCH.date()).whole_days();
     match when {
         AccountsAsOf::UsageDay => {
             let mut values = Values::new();
@@ -141,7 +141,7 @@ impl AccountValue {
         // Rows of one account follow each other, so it is very often the one of the row before.
         let mut last: Option<(&str, Option<&Values>)> = None;
         for (row, start) in starts.iter().enumerate() {
-            let account = accounts.is_valid(row).then(|| accounts.value(row)).unwrap_or_default();
+            let account = if accounts.is_valid(row) { accounts.value(row) } else { "" };
             if last.is_none_or(|(known, _)| known != account) {
                 last = Some((account, self.values.get(account)));
             }

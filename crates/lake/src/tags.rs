@@ -72,29 +72,35 @@ fn values(objects: &StringViewArray, key: &str) -> ArrayRef {
 /// The text under `key`; what is no JSON object has none.
 fn value<'a>(object: &'a str, key: &str) -> Option<Cow<'a, str>> {
     let found = match plain_value(object, key) {
-        Some(found) => found.map(Cow::Borrowed),
-        None => Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten().map(Cow::Owned),
+        Ok(found) => found.map(Cow::Borrowed),
+        Err(NotPlain) => {
+            Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten().map(Cow::Owned)
+        }
     };
     found.filter(|value| !value.is_empty())
 }
 
-/// The same of an object that holds nothing but texts, without an escape and without a space between them, as nearly all do;
-/// `None` where it is not such a one.
-fn plain_value<'a>(object: &'a str, key: &str) -> Option<Option<&'a str>> {
-    let mut rest = object.strip_prefix('{')?;
+/// That an object is not one that holds nothing but texts, without an escape and without a space between them, as nearly all do.
+#[derive(Debug, PartialEq, Eq)]
+struct NotPlain;
+
+/// The same of a plain object.
+fn plain_value<'a>(object: &'a str, key: &str) -> std::result::Result<Option<&'a str>, NotPlain> {
+    let mut rest = object.strip_prefix('{').ok_or(NotPlain)?;
     if rest == "}" {
-        return Some(None);
+        return Ok(None);
     }
     let mut found = None;
     loop {
-        let (name, behind) = plain_text(rest)?;
-        let (text, behind) = plain_text(behind.strip_prefix(':')?)?;
+        let (name, behind) = plain_text(rest).ok_or(NotPlain)?;
+        let (text, behind) = behind.strip_prefix(':').and_then(plain_text).ok_or(NotPlain)?;
         if found.is_none() && name == key {
             found = Some(text);
         }
         match behind.strip_prefix(',') {
             Some(more) => rest = more,
-            None => return (behind == "}").then_some(found),
+            None if behind == "}" => return Ok(found),
+            None => return Err(NotPlain),
         }
     }
 }
@@ -189,7 +195,7 @@ mod tests {
                 assert_eq!(plain_value(object, key).unwrap().map(str::to_owned), json(object), "`{key}` of `{object}`");
             }
             for object in others {
-                assert_eq!(plain_value(object, key), None, "`{key}` of `{object}`");
+                assert_eq!(plain_value(object, key), Err(NotPlain), "`{key}` of `{object}`");
                 check(object, key, json(object).as_deref());
             }
         }

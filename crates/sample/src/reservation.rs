@@ -134,7 +134,7 @@ impl Holding<'_> {
             kind: Kind::ReservationUpfront,
             unblended: fee,
             blended: Some(fee),
-            committed: self.committed(Part::Paid),
+            committed: Some(self.committed(Part::Paid)),
             ..Money::default()
         };
         desk.emit(&Head { bill: Bill::Purchase, ..head }, &money)
@@ -203,7 +203,7 @@ impl Holding<'_> {
         let money = Money {
             on_demand: Some(on_demand),
             reservation_effective: effective,
-            committed: self.committed(Part::Used(quantity)),
+            committed: Some(self.committed(Part::Used(quantity))),
             coverable: true,
             ..Money::default()
         };
@@ -243,14 +243,14 @@ impl Holding<'_> {
             blended: Some(fee),
             unused_upfront: Some(amortised - used.0[1]),
             unused_recurring: Some(fee - used.0[2]),
-            committed: self.committed(Part::Bought { bought: Dec::whole(bought), unused: idle }),
+            committed: Some(self.committed(Part::Bought { bought: Dec::whole(bought), unused: idle })),
             ..Money::default()
         };
         desk.emit(&head, &money)
     }
 
-    fn committed(&self, part: Part) -> Option<Committed> {
-        Some(Committed { arn: Arc::clone(&self.arn), part })
+    fn committed(&self, part: Part) -> Committed {
+        Committed { arn: Arc::clone(&self.arn), part }
     }
 
     /// Fees fall on the account that bought.

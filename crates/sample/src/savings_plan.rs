@@ -104,7 +104,7 @@ impl Holding<'_> {
         desk.cells.set_amount(Col::UsageAmount, Dec::whole(1));
         desk.cells.set_format(Col::LineItemDescription, format_args!("Upfront fee, {}", self.plan.terms[2]));
         let committed = self.committed(Part::Paid);
-        desk.emit(&head, &Money { unblended: fee, blended: Some(fee), committed, ..Money::default() })
+        desk.emit(&head, &Money { unblended: fee, blended: Some(fee), committed: Some(committed), ..Money::default() })
     }
 
     /// Covered usage of one account and the negation that cancels it; what of the commitment it used.
@@ -122,7 +122,7 @@ impl Holding<'_> {
                 blended: Some(quantity.times(self.plan.on_demand)),
                 on_demand: Some(quantity.times(self.plan.on_demand)),
                 plan_effective: Some(quantity.times(self.plan.rate)),
-                committed: self.committed(Part::Used(quantity.times(self.plan.rate))),
+                committed: Some(self.committed(Part::Used(quantity.times(self.plan.rate)))),
                 coverable: true,
                 ..Money::default()
             };
@@ -199,14 +199,14 @@ impl Holding<'_> {
             blended: Some(fee),
             total_commitment: Some(total),
             used_commitment: Some(used),
-            committed: self.committed(Part::Bought { bought: total, unused: total - used }),
+            committed: Some(self.committed(Part::Bought { bought: total, unused: total - used })),
             ..Money::default()
         };
         desk.emit(&head, &money)
     }
 
-    fn committed(&self, part: Part) -> Option<Committed> {
-        Some(Committed { arn: Arc::clone(&self.arn), part })
+    fn committed(&self, part: Part) -> Committed {
+        Committed { arn: Arc::clone(&self.arn), part }
     }
 
     /// Fees are under the product code of the plans, and fall on the account that bought.

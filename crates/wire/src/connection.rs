@@ -19,7 +19,7 @@ use crate::start::Stream;
 const SEND_AT: usize = 64 << 10;
 
 /// How long a client may take to receive what is sent at once.
-const SEND_WITHIN: Duration = Duration::from_secs(60);
+const SEND_WITHIN: Duration = Duration::from_mins(1);
 
 /// Why a connection ends.
 pub(crate) struct End;
@@ -160,13 +160,11 @@ impl Connection {
     /// The next rows of an answer, in the same way.
     pub(crate) async fn rows(&mut self, answer: &mut SqlAnswer) -> Result<Option<Rows>, End> {
         let Self { from, reader, stop, .. } = self;
-        match watched((from, reader, stop), answer.next()).await? {
-            Some(rows) => Ok(rows),
-            None => {
-                let problem = billing::sql::SqlProblem::new(billing::sql::SqlFault::TimeOut, STOPPED);
-                Ok(Some(Err(app::AppError::Sql(problem))))
-            }
+        if let Some(rows) = watched((from, reader, stop), answer.next()).await? {
+            return Ok(rows);
         }
+        let problem = billing::sql::SqlProblem::new(billing::sql::SqlFault::TimeOut, STOPPED);
+        Ok(Some(Err(app::AppError::Sql(problem))))
     }
 
     fn ready(&mut self) {

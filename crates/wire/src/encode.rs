@@ -117,7 +117,9 @@ fn numeric(text: &str) -> Vec<u8> {
     bytes.put_i16(if groups.is_empty() { 0 } else { weight });
     bytes.put_u16(if negative { 0x4000 } else { 0 });
     bytes.put_i16(i16::try_from(part.len()).unwrap_or(0));
-    groups.iter().for_each(|group| bytes.put_u16(*group));
+    for group in &groups {
+        bytes.put_u16(*group);
+    }
     bytes.to_vec()
 }
 

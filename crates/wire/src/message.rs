@@ -145,7 +145,7 @@ impl Message {
                 portal: text(&mut body)?,
                 statement: text(&mut body)?,
                 formats: many(&mut body, |it| it.try_get_u16().ok())?,
-                values: many(&mut body, value)?,
+                values: many(&mut body, |body| value(body).ok())?,
                 results: many(&mut body, |it| it.try_get_u16().ok())?,
             }),
             b'D' => Self::Describe(named(&mut body)?),
@@ -162,6 +162,9 @@ impl Message {
         })
     }
 }
+
+/// That a message ends before what it announces.
+struct Short;
 
 /// A text that ends with a zero.
 pub(crate) fn text(body: &mut Bytes) -> Option<String> {
@@ -184,10 +187,10 @@ fn many<T>(body: &mut Bytes, mut one: impl FnMut(&mut Bytes) -> Option<T>) -> Op
     (0..count).map(|_| one(body)).collect()
 }
 
-fn value(body: &mut Bytes) -> Option<Option<Bytes>> {
-    let length = body.try_get_i32().ok()?;
-    let Ok(length) = usize::try_from(length) else { return Some(None) };
-    (length <= body.len()).then(|| Some(body.split_to(length)))
+/// A parameter's bytes; a negative length stands for a missing value.
+fn value(body: &mut Bytes) -> Result<Option<Bytes>, Short> {
+    let Ok(length) = usize::try_from(body.try_get_i32().map_err(|_| Short)?) else { return Ok(None) };
+    if length > body.len() { Err(Short) } else { Ok(Some(body.split_to(length))) }
 }
 
 #[cfg(test)]

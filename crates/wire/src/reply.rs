@@ -99,7 +99,9 @@ impl Reply {
         self.message(b'v', |to| {
             to.put_i32(0);
             to.put_i32(i32::try_from(unknown.len()).unwrap_or(0));
-            unknown.iter().for_each(|option| text(to, option));
+            for option in unknown {
+                text(to, option);
+            }
         });
     }
 
@@ -151,7 +153,9 @@ impl Reply {
     pub(crate) fn parameters(&mut self, types: &[SqlType]) {
         self.message(b't', |to| {
             to.put_u16(u16::try_from(types.len()).unwrap_or(u16::MAX));
-            types.iter().for_each(|sql_type| to.put_u32(encode::oid(*sql_type)));
+            for sql_type in types {
+                to.put_u32(encode::oid(*sql_type));
+            }
         });
     }
 

@@ -126,8 +126,7 @@ impl Session {
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         let (name, from) = match &lower[..] {
             ["time", "zone", ..] => ("timezone", 2),
-            ["transaction", ..] => return Ok(Outcome::Done("SET")),
-            ["characteristics", ..] => return Ok(Outcome::Done("SET")),
+            ["transaction" | "characteristics", ..] => return Ok(Outcome::Done("SET")),
             ["names", ..] => ("client_encoding", 1),
             [name, "to", ..] => (*name, 2),
             [name, ..] => (*name, 1),

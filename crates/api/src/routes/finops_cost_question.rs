@@ -182,14 +182,14 @@ fn instant(asked: &mut Asked, name: &str) -> Option<OffsetDateTime> {
 /// The first form that `Accept` names.
 fn accepted(headers: &HeaderMap) -> Form {
     let kinds = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let kinds = kinds.flat_map(|value| value.split(',')).filter_map(|kind| kind.split(';').next());
+    let mut kinds = kinds.flat_map(|value| value.split(',')).filter_map(|kind| kind.split(';').next());
     let form = |kind: &str| match kind.trim() {
         "text/csv" => Some(Form::File(ExportFormat::Csv)),
         "application/vnd.apache.parquet" => Some(Form::File(ExportFormat::Parquet)),
         "application/json" | "application/*" | "*/*" => Some(Form::Json),
         _ => None,
     };
-    kinds.filter_map(form).next().unwrap_or(Form::Json)
+    kinds.find_map(form).unwrap_or(Form::Json)
 }
 
 impl Form {

@@ -156,7 +156,7 @@ impl Store {
             "SELECT connect_id, id, since, facts FROM organization_facts
              WHERE org_id = $1 AND kind = $2 ORDER BY connect_id, id, since",
         );
-        let mut all: Vec<(BillConnectId, String, Vec<(Date, T)>)> = Vec::new();
+        let mut all: Vec<Seen<T>> = Vec::new();
         for row in select.bind(key(org)).bind(T::KIND).fetch_all(&self.pool).await? {
             let (connect, id): (BillConnectId, String) = (row.text("connect_id")?, row.try_get("id")?);
             let seen = (day(&row)?, facts(&row)?);
@@ -168,6 +168,9 @@ impl Store {
         Ok(all.into_iter().map(|(connect, id, seen)| (connect, id, spans(seen))).collect())
     }
 }
+
+/// What was seen of an account or a unit, by day: the connection that saw it, its id, and the facts.
+type Seen<T> = (BillConnectId, String, Vec<(Date, T)>);
 
 /// Whose organization is written, and which day it was seen on.
 #[derive(Clone, Copy)]

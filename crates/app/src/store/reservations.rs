@@ -121,7 +121,7 @@ mod tests {
         store.insert_connect(&connect(acme, "123456789012"), &report("2026-10-01T12:00:00Z")).await.unwrap();
         store.keep_page((acme, &id), (AT, &page())).await.unwrap();
         let kept = Asked { page: Some(page()), ..asked(AT, None) };
-        assert_eq!(store.asked(acme, &id).await.unwrap(), [kept.clone()]);
+        assert_eq!(store.asked(acme, &id).await.unwrap(), std::slice::from_ref(&kept));
         for (days, trouble) in [(1, Some(Cause::Denied)), (2, Some(Cause::Unanswered)), (3, None)] {
             store.note_asked((acme, &id), &asked(AT + Duration::days(days), trouble)).await.unwrap();
         }

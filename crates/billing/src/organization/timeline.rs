@@ -118,8 +118,11 @@ mod tests {
 
     const MINE: &str = "111111111111";
 
+    /// What was seen of an account on a day.
+    type Seen<'a> = (Date, &'a str, AccountState);
+
     /// The spans of one account as `connect from..until name`, from what connections saw on days.
-    fn merge(known: &[(&str, &[(Date, &str, AccountState)])]) -> Vec<String> {
+    fn merge(known: &[(&str, &[Seen<'_>])]) -> Vec<String> {
         let known = known.iter().map(|(connect, seen)| {
             let seen = seen.iter().map(|(day, name, state)| (*day, facts(name, *state))).collect();
             (format!("aws-{connect}").parse().unwrap(), MINE.parse().unwrap(), spans(seen))

@@ -142,17 +142,23 @@ impl Walk {
                 self.listed.extend(accounts.iter().filter_map(|account| account.id.parse().ok()));
             }
             (OrganizationQuestion::Roots, Found::Units(roots)) => {
-                roots.into_iter().for_each(|root| self.unit(root, (None, 0)));
+                for root in roots {
+                    self.unit(root, (None, 0));
+                }
             }
             (OrganizationQuestion::UnitsBelow(parent), Found::Units(units)) => {
                 let depth = self.units.get(parent).map_or(0, |(_, depth)| depth + 1);
                 if depth > DEEPEST {
                     return Err(WalkProblem::TooLarge);
                 }
-                units.into_iter().for_each(|unit| self.unit(unit, (Some(parent.clone()), depth)));
+                for unit in units {
+                    self.unit(unit, (Some(parent.clone()), depth));
+                }
             }
             (OrganizationQuestion::AccountsBelow(parent), Found::Accounts(accounts)) => {
-                accounts.into_iter().for_each(|account| self.account(account, parent));
+                for account in accounts {
+                    self.account(account, parent);
+                }
             }
             (OrganizationQuestion::Tags(account), Found::Tags(tags)) => {
                 if let Some(placed) = self.accounts.get_mut(account) {

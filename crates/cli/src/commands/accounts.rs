@@ -26,6 +26,7 @@ use crate::{out, world};
 
 The server looks at each organization once a day; `billconnect costs` groups by what is seen: `--by vendor_account_name`, `account_unit`,
 `account_unit_1` (the units right below the root), `account_tag_<key>`. Accounts that were closed or left stay, as they were known last.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
     /// The org.
     #[arg(long)]

@@ -60,6 +60,7 @@ pub struct Args {
 
 /// Where Postgres clients are answered.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "a flag is called as its field")]
 struct SqlArgs {
     /// The address where Postgres clients are answered, with an access token as the password; nowhere if left out.
     #[arg(long, env = "BILLCONNECT_SQL_LISTEN", value_name = "ADDRESS")]

@@ -29,6 +29,7 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where traces go, and what they say they come from.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "a flag is called as its field")]
 pub struct TraceArgs {
     /// An OpenTelemetry collector that takes OTLP over HTTP, like `http://127.0.0.1:4318`: spans of requests, jobs and AWS calls
     /// are sent to `/v1/traces` below it. Without it, none are kept.
@@ -63,7 +64,7 @@ impl TraceArgs {
         let url = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
         let client = reqwest::Client::builder().timeout(SEND_WITHIN).build().context("no HTTP client for traces")?;
         let mut request = client.post(&url).header("content-type", "application/json");
-        let headers = self.otlp_headers.as_ref().map(|headers| headers.expose_secret()).unwrap_or_default();
+        let headers = self.otlp_headers.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
         for header in headers.split(',').filter(|header| !header.trim().is_empty()) {
             let (name, value) =
                 header.split_once('=').context("`--otlp-headers` takes `name=value`, with commas between")?;

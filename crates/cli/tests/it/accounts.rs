@@ -112,9 +112,11 @@ async fn the_tree_is_seen_by_itself_and_followed() {
 
 #[tokio::test]
 async fn what_is_in_the_way_is_told_apart_and_keeps_no_bill_waiting() {
-    let none = Refused(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.");
     const MEMBER: &str = r#"{"Organization":{"Id":"o-theirs","MasterAccountId":"999988887777"}}"#;
-    let ways: [(&str, &[(&str, Fault)], &str); 4] = [
+    /// The state that follows, from which faults of which calls, and what is said of it.
+    type Way<'a> = (&'a str, &'a [(&'a str, Fault)], &'a str);
+    let none = Refused(400, "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.");
+    let ways: [Way<'_>; 4] = [
         ("denied", &[(".ListRoots", DENIED)], "`organizations:ListRoots` is denied"),
         (
             "not-management-account",
@@ -144,12 +146,12 @@ async fn what_is_in_the_way_is_told_apart_and_keeps_no_bill_waiting() {
 
 #[tokio::test]
 async fn throttles_are_waited_out_and_every_page_is_asked_for() {
-    let proxy = Proxy::start().await;
-    let story = Story::behind(&proxy).await;
-    // MiniStack has no pages: these two stand for its answer.
     const FIRST: &str = r#"{"Accounts":[{"Id":"111111111111","Name":"first","Status":"ACTIVE"}],"NextToken":"more"}"#;
     const SECOND: &str =
         r#"{"Accounts":[{"Id":"222222222222","Name":"second","State":"CLOSED","Status":"SUSPENDED"}]}"#;
+    let proxy = Proxy::start().await;
+    let story = Story::behind(&proxy).await;
+    // MiniStack has no pages: these two stand for its answer.
     let below = |request: &str| request.contains("V20161128.ListAccountsForParent\r\n");
     proxy.stand(move |request| below(request) && request.contains("\"NextToken\":\"more\""), Fault::Answer(SECOND));
     proxy.stand(move |request| below(request) && !request.contains("NextToken"), Fault::Answer(FIRST));
@@ -171,7 +173,7 @@ async fn throttles_are_waited_out_and_every_page_is_asked_for() {
 
 /// Keeps what a look at `at` would have seen: the payer in this unit, called like it.
 async fn seen(story: &Story, unit: &str, at: OffsetDateTime) {
-    let store = Store::open(&story.server.install().data().join("billconnect.db")).await.unwrap();
+    let kept = Store::open(&story.server.install().data().join("billconnect.db")).await.unwrap();
     let step = UnitStep { id: format!("ou-{unit}"), name: unit.to_owned() };
     let facts = AccountFacts {
         name: format!("called {unit}"),
@@ -185,8 +187,8 @@ async fn seen(story: &Story, unit: &str, at: OffsetDateTime) {
     let seen = SeenOrganization { accounts, ..SeenOrganization::default() };
     let organization = Organization { id: "o-acme".to_owned(), management_account: story.payer().to_owned() };
     let connect = BillConnectId::of(&story.world.candidate.account);
-    assert!(store.keep_organization((story.org, &connect), (&organization, &seen), at).await.unwrap());
-    store.close().await;
+    assert!(kept.keep_organization((story.org, &connect), (&organization, &seen), at).await.unwrap());
+    kept.close().await;
 }
 
 /// What September cost by `dimension`, as `value: cost`.

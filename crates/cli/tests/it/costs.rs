@@ -91,7 +91,9 @@ async fn every_metric_by_every_dimension_adds_up_to_the_whole_and_to_the_charges
     assert_eq!(sum(&days, UNBLENDED), sum(&august, UNBLENDED));
     let one = rows(&story, "aggregated", json!({ "summarized": true, "metrics": costs })).await;
     assert_eq!((one.len(), &one[0]["timestamp"]), (1, &json!("2026-08-01T00:00:00Z")));
-    costs.iter().for_each(|metric| assert_eq!(sum(&one, metric), sum(&whole, metric), "{metric} summarized"));
+    for metric in costs {
+        assert_eq!(sum(&one, metric), sum(&whole, metric), "{metric} summarized");
+    }
     accounts_and_currency(&story, &totals).await;
     hostile_values_match_nothing(&story, &august).await;
     limits_bite(&story).await;

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_run_is_short() {
         let mut out = Vec::new();
-        append(&mut out, &[3; 16_384], 2);
+        append(&mut out, &vec![3; 16_384], 2);
         assert_eq!(out, [0x80, 0x80, 0x02, 3]);
     }
 }

@@ -200,13 +200,14 @@ mod tests {
 
     fn batch(first: usize, rows: usize) -> Vec<ArrayRef> {
         let all = || first..first + rows;
-        let text = |at: usize| (at % 3 != 0 && at > 5000).then(|| format!("text {}", at % 700));
+        let text = |at: usize| (!at.is_multiple_of(3) && at > 5000).then(|| format!("text {}", at % 700));
         let texts: DictionaryArray<Int32Type> =
             all().map(text).collect::<Vec<_>>().iter().map(Option::as_deref).collect();
         let accounts = StringArray::from_iter_values(all().map(|at| format!("{}", 7 + at / 40_000)));
         let ids: StringArray = all().map(|at| (at % 1000 != 1).then(|| format!("id {at}"))).collect();
         let amounts: Decimal128Array = all().map(|at| (at % 5 != 0).then_some(at as i128 % 4000 - 7)).collect();
-        let times = TimestampMicrosecondArray::from_iter_values(all().map(|at| at as i64 / 100)).with_timezone("UTC");
+        let times = TimestampMicrosecondArray::from_iter_values(all().map(|at| i64::try_from(at / 100).unwrap()))
+            .with_timezone("UTC");
         let flags: BooleanArray = all().map(|at| Some(at % 7 == 0)).collect();
         vec![
             Arc::new(texts),
@@ -241,7 +242,9 @@ mod tests {
             }
             Bytes::from(file)
         });
-        batches.iter().for_each(|batch| encoder.write(&packed(batch.clone())).unwrap());
+        for batch in batches {
+            encoder.write(&packed(batch.clone())).unwrap();
+        }
         let written = encoder.finish().unwrap();
         (collecting.join().unwrap(), written)
     }

@@ -40,12 +40,11 @@ impl TextColumn {
     #[inline]
     pub(super) fn push(&mut self, text: &[u8]) {
         self.nulls.append_non_null();
-        match &mut self.keys {
-            Some(keys) => keys.push(self.known.intern(text).cast_signed()),
-            None => {
-                self.bytes.extend_from_slice(text);
-                self.end();
-            }
+        if let Some(keys) = &mut self.keys {
+            keys.push(self.known.intern(text).cast_signed());
+        } else {
+            self.bytes.extend_from_slice(text);
+            self.end();
         }
     }
 
@@ -220,7 +219,9 @@ mod tests {
         let mut column = TextColumn::new();
         for batch in 0..3 {
             let texts: Vec<_> = (0..BATCH_ROWS).map(|at| (at % 9 > 0).then(|| format!("{batch} {at}"))).collect();
-            texts.iter().for_each(|text| column.push_or_null(text.as_deref().unwrap_or_default().as_bytes()));
+            for text in &texts {
+                column.push_or_null(text.as_deref().unwrap_or_default().as_bytes());
+            }
             let array = column.finish().unwrap();
             assert_eq!(array.data_type() == &DataType::Utf8, batch > 0);
             let array = cast(&array, &DataType::Utf8).unwrap();

@@ -217,12 +217,15 @@ fn each<B: Block>(
 
 /// Likewise, where nothing can be wrong.
 #[inline]
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside those that can fail")]
 fn all<B: Block>(
     block: &B,
     charges: &[Placed],
     mut fill: impl FnMut(&B::Row<'_>, &Charge),
 ) -> Result<(), (usize, Fault)> {
-    charges.iter().for_each(|Placed { at, charge }| fill(&block.row(*at), charge));
+    for Placed { at, charge } in charges {
+        fill(&block.row(*at), charge);
+    }
     Ok(())
 }
 

@@ -193,15 +193,14 @@ pub(super) fn json(text: &str) -> Vec<u8> {
 }
 
 pub(super) fn append_json(out: &mut Vec<u8>, text: &str) {
+    let is_special = |byte: u8| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
     // Without an early end, many bytes are looked at at once.
-    let special = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
-    if !special {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        serde_json::to_writer(out, text).expect("text is always JSON, and a vector always takes it");
+    if text.bytes().fold(0, |any, byte| any | is_special(byte)) != 0 {
+        return serde_json::to_writer(out, text).expect("text is always JSON, and a vector always takes it");
     }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 #[cfg(test)]

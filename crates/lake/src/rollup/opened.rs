@@ -25,7 +25,27 @@ pub(super) struct OpenRollup {
     pub(super) footer: Arc<ParquetMetaData>,
 }
 
-/// Rollups by their place; `None` is one that can't be used. They never change.
+/// What has become known of a rollup; it never changes.
+#[derive(Debug, Clone)]
+enum Looked {
+    Whole(Arc<OpenRollup>),
+    Damaged,
+}
+
+impl Looked {
+    fn whole(&self) -> Option<&Arc<OpenRollup>> {
+        match self {
+            Self::Whole(open) => Some(open),
+            Self::Damaged => None,
+        }
+    }
+
+    fn size(&self) -> usize {
+        ENTRY_BYTES + self.whole().map_or(0, |open| open.bytes.len() + open.footer.memory_size())
+    }
+}
+
+/// Rollups by their place.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
     kept: Mutex<Kept>,
@@ -36,34 +56,30 @@ pub(crate) struct Opened {
 
 #[derive(Debug, Default)]
 struct Kept {
-    by_path: HashMap<Path, (u64, Option<Arc<OpenRollup>>)>,
+    by_path: HashMap<Path, (u64, Looked)>,
     bytes: usize,
     /// How often one was asked for; who was asked for longest ago goes first.
     asked: u64,
 }
 
-fn size(open: Option<&OpenRollup>) -> usize {
-    ENTRY_BYTES + open.map_or(0, |open| open.bytes.len() + open.footer.memory_size())
-}
-
 impl Kept {
-    fn get(&mut self, path: &Path) -> Option<Option<Arc<OpenRollup>>> {
+    fn get(&mut self, path: &Path) -> Option<Looked> {
         self.asked += 1;
-        let (last, open) = self.by_path.get_mut(path)?;
+        let (last, looked) = self.by_path.get_mut(path)?;
         *last = self.asked;
-        Some(open.clone())
+        Some(looked.clone())
     }
 
-    fn put(&mut self, path: Path, open: Option<Arc<OpenRollup>>) {
+    fn put(&mut self, path: Path, looked: Looked) {
         self.asked += 1;
-        self.bytes += size(open.as_deref());
-        if let Some((_, before)) = self.by_path.insert(path, (self.asked, open)) {
-            self.bytes -= size(before.as_deref());
+        self.bytes += looked.size();
+        if let Some((_, before)) = self.by_path.insert(path, (self.asked, looked)) {
+            self.bytes -= before.size();
         }
         while self.bytes > MOST_BYTES {
             let oldest = self.by_path.iter().min_by_key(|(_, (last, _))| *last).map(|(path, _)| path.clone());
             let Some((_, gone)) = oldest.and_then(|path| self.by_path.remove(&path)) else { return };
-            self.bytes -= size(gone.as_deref());
+            self.bytes -= gone.size();
         }
     }
 }
@@ -74,36 +90,37 @@ impl OrgLake {
         let opened = &self.shared.opened;
         let path = &rollup.file.path;
         let known = opened.kept.lock().unwrap_or_else(PoisonError::into_inner).get(path);
-        let open = match known {
-            Some(known) => known,
+        let looked = match known {
+            Some(looked) => looked,
             None => match self.read_rollup(rollup).await {
-                Ok(open) => {
-                    let open = open.map(Arc::new);
-                    opened.kept.lock().unwrap_or_else(PoisonError::into_inner).put(path.clone(), open.clone());
-                    open
+                Ok(looked) => {
+                    let mut kept = opened.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.put(path.clone(), looked.clone());
+                    looked
                 }
                 // It may be there the next time.
                 Err(error) => {
                     tracing::warn!(%path, %error, "a rollup can't be read, so its charges are");
-                    None
+                    Looked::Damaged
                 }
             },
         };
+        let open = looked.whole().cloned();
         #[cfg(test)]
         opened.used.fetch_add(usize::from(open.is_some()), std::sync::atomic::Ordering::Relaxed);
         open
     }
 
-    async fn read_rollup(&self, rollup: &Rollup) -> Result<Option<OpenRollup>, LakeError> {
+    async fn read_rollup(&self, rollup: &Rollup) -> Result<Looked, LakeError> {
         let bytes = self.shared.store.get(&rollup.file.path).await?.bytes().await?;
         let mut crc = Crc::new();
         crc.update(&bytes);
         if (bytes.len() as u64, crc.sum()) != (rollup.file.size, rollup.crc) {
             tracing::warn!(path = %rollup.file.path, "a rollup is damaged, so its charges are read");
-            return Ok(None);
+            return Ok(Looked::Damaged);
         }
         let footer = Arc::new(ParquetMetaDataReader::new().parse_and_finish(&bytes)?);
-        Ok(Some(OpenRollup { bytes, footer }))
+        Ok(Looked::Whole(Arc::new(OpenRollup { bytes, footer })))
     }
 }
 
@@ -116,10 +133,10 @@ mod tests {
         let mut kept = Kept::default();
         let many = MOST_BYTES / ENTRY_BYTES;
         let path = |number: usize| Path::from(number.to_string());
-        (0..many).for_each(|number| kept.put(path(number), None));
+        (0..many).for_each(|number| kept.put(path(number), Looked::Damaged));
         assert!(kept.get(&path(0)).is_some());
-        kept.put(path(many), None);
-        kept.put(path(many), None);
+        kept.put(path(many), Looked::Damaged);
+        kept.put(path(many), Looked::Damaged);
         assert_eq!((kept.by_path.len(), kept.bytes), (many, many * ENTRY_BYTES));
         assert!(kept.get(&path(0)).is_some() && kept.get(&path(1)).is_none() && kept.get(&path(2)).is_some());
     }

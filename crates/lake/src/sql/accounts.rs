@@ -18,7 +18,7 @@ pub(crate) const COLUMNS: &[Described] = &[
     ("name", SqlType::Text, false, "Its name."),
     ("status", SqlType::Text, false, "Whether it is in use: active, suspended, closed, left and so on."),
     ("unit", SqlType::Text, false, "The units that it lies in, from the root down, as `/Production/Web`."),
-    ("tags", SqlType::Text, false, "Its tags, as a JSON object."),
+    ("account_tags", SqlType::Text, false, "Its tags in Organizations, as a JSON object; those of charges are `Tags`."),
     ("since", SqlType::Date, false, "The first day, UTC, on which this was seen."),
     ("until", SqlType::Date, true, "The first day on which something else was; null while it holds."),
     ("is_current", SqlType::Bool, false, "Whether it holds now: one row of each account does."),

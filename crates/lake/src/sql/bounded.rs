@@ -46,11 +46,8 @@ struct Bounded {
 /// The bytes of the texts of an argument in a batch, and of its longest.
 fn bytes(value: &ColumnarValue, rows: usize) -> Result<(usize, usize)> {
     let texts = cast(&value.clone().into_array(1)?, &DataType::Utf8);
-    let texts = match (texts, value) {
-        (Ok(texts), _) => texts,
-        // What has no text of its own is short.
-        (Err(_), _) => return Ok((rows * 64, 64)),
-    };
+    // What has no text of its own is short.
+    let Ok(texts) = texts else { return Ok((rows * 64, 64)) };
     let texts: &StringArray = texts.as_string();
     let lengths = texts.iter().map(|text| text.map_or(0, str::len));
     let longest = lengths.clone().max().unwrap_or(0);
@@ -145,8 +142,8 @@ impl ScalarUDFImpl for TextCat {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let sizes = args.args.iter().map(|arg| bytes(arg, args.number_rows)).collect::<Result<Vec<_>>>()?;
         too_long(sizes.iter().fold(0_usize, |all, (bytes, _)| all.saturating_add(*bytes)))?;
-        let sides = ColumnarValue::values_to_arrays(&args.args)?;
-        let [left, right] = &sides[..] else {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [left, right] = &arrays[..] else {
             return Err(DataFusionError::Plan("`||` takes two texts".to_owned()));
         };
         let joined = concat_elements_utf8(left.as_string::<i32>(), right.as_string::<i32>())?;

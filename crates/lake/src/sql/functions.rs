@@ -232,9 +232,15 @@ mod tests {
             linked.insert(name.to_owned());
             linked.extend(aliases.iter().cloned());
         };
-        scalar().iter().for_each(|it| add(it.name(), it.aliases()));
-        aggregate().iter().for_each(|it| add(it.name(), it.aliases()));
-        window().iter().for_each(|it| add(it.name(), it.aliases()));
+        for it in scalar() {
+            add(it.name(), it.aliases());
+        }
+        for it in aggregate() {
+            add(it.name(), it.aliases());
+        }
+        for it in window() {
+            add(it.name(), it.aliases());
+        }
         for name in names().concat() {
             assert!(linked.contains(name), "`{name}` is allowed and not there");
         }

@@ -45,7 +45,7 @@ pub(crate) fn look(query: &Query, views: &[&str]) -> Result<Look, SqlProblem> {
     let Looking { asked: views, catalog, refused, .. } = looking;
     match (!views.is_empty(), catalog) {
         (false, Some(_)) => Ok(Look { asks: Asks::Catalog, views }),
-        (true, Some(place)) => {
+        (true, Some(Asked(place))) => {
             Err(SqlProblem::new(SqlFault::NotAllowed, "the catalogue can't be asked together with the charges")
                 .at(place)
                 .hint("ask in two statements"))
@@ -71,12 +71,16 @@ impl Weight {
     }
 }
 
+/// Where something is asked, as far as that is known.
+#[derive(Clone, Copy)]
+struct Asked(Option<Place>);
+
 #[derive(Default)]
 struct Looking<'a> {
     views: &'a [&'a str],
     asked: BTreeSet<String>,
     /// Where the catalogue is first asked.
-    catalog: Option<Option<Place>>,
+    catalog: Option<Asked>,
     /// What only the catalogue knows, and where there is no catalogue, nobody.
     refused: Option<SqlProblem>,
     depth: usize,
@@ -130,7 +134,7 @@ impl Looking<'_> {
         match functions::standing(&name) {
             functions::Standing::Known if schema.is_none() => {}
             functions::Standing::Known | functions::Standing::Catalog => {
-                self.catalog.get_or_insert(at);
+                self.catalog.get_or_insert(Asked(at));
             }
             functions::Standing::Unknown => {
                 let problem = SqlProblem::new(SqlFault::NoFunction, "there is no such function").at(at);
@@ -216,7 +220,7 @@ impl Visitor for Looking<'_> {
             // Of functions that give rows there is none, but the catalogue is asked with some.
             TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
                 if functions::standing(&last_two(name).1) == functions::Standing::Catalog {
-                    self.catalog.get_or_insert(at);
+                    self.catalog.get_or_insert(Asked(at));
                     self.called.insert(std::ptr::from_ref(name).addr());
                     return ControlFlow::Continue(());
                 }
@@ -239,10 +243,10 @@ impl Visitor for Looking<'_> {
                 self.asked.insert(name);
             }
             (2 | 3, Some("pg_catalog" | "information_schema")) => {
-                self.catalog.get_or_insert(at);
+                self.catalog.get_or_insert(Asked(at));
             }
             (1, _) if name.starts_with("pg_") => {
-                self.catalog.get_or_insert(at);
+                self.catalog.get_or_insert(Asked(at));
             }
             _ => {
                 let problem = SqlProblem::new(SqlFault::NoTable, "there is no such table").at(at);

@@ -22,13 +22,11 @@ pub(crate) fn count(query: &Query) -> Result<usize, SqlProblem> {
             if let Expr::Value(value) = expr
                 && let Value::Placeholder(name) = &value.value
             {
-                match number(name) {
-                    Some(number) => self.0 = self.0.max(number),
-                    None => {
-                        let problem = SqlProblem::new(SqlFault::Syntax, "a parameter is written `$1`, `$2`, …");
-                        return ControlFlow::Break(Box::new(problem.at(place(value.span.start))));
-                    }
-                }
+                let Some(number) = number(name) else {
+                    let problem = SqlProblem::new(SqlFault::Syntax, "a parameter is written `$1`, `$2`, …");
+                    return ControlFlow::Break(Box::new(problem.at(place(value.span.start))));
+                };
+                self.0 = self.0.max(number);
             }
             ControlFlow::Continue(())
         }

@@ -175,7 +175,7 @@ async fn accounts_join_charges_as_of_the_day() {
     let spans = spans(vec![(date!(2026 - 09 - 01), facts("before")), (date!(2026 - 09 - 03), facts("after"))]);
     let known = [(head("x").connect, "222222222222".parse().unwrap(), spans)];
     let accounts = Arc::new(Accounts::new(known));
-    let text = "SELECT name, unit, tags, is_current, count(c.BilledCost) FROM accounts a LEFT JOIN charges c
+    let text = "SELECT name, unit, account_tags, is_current, count(c.BilledCost) FROM accounts a LEFT JOIN charges c
         ON c.ChargePeriodStart >= a.since AND (a.until IS NULL OR c.ChargePeriodStart < a.until) GROUP BY 1, 2, 3, 4 ORDER BY 1";
     let question = SqlQuestion { text: text.to_owned(), ..SqlQuestion::default() };
     let mut rows = lake.sql(question, accounts).await.unwrap();

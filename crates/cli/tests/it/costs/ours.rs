@@ -127,7 +127,9 @@ async fn wrong_questions_are_explained(story: &Story) {
         let answer = story.call(Method::GET, &address(story, query), None).await;
         let message = answer.json["message"].as_str().unwrap_or_default();
         assert_eq!(answer.status, 400, "{query}: {}", answer.json);
-        said.iter().for_each(|said| assert!(message.contains(said), "{query}: {message}"));
+        for said in said {
+            assert!(message.contains(said), "{query}: {message}");
+        }
     }
     let first = ask(story, &format!("{SPAN}&dimensions=service&limit=1")).await;
     let other = first["nextPage"].as_str().unwrap().replace("dimensions=service", "dimensions=region");

@@ -1,4 +1,4 @@
-//! Postgres's own clients: psql, psycopg, SQLAlchemy, and what Grafana sends.
+//! Postgres's own clients: psql, psycopg, `SQLAlchemy`, and what Grafana sends.
 
 use std::path::Path;
 use std::process::Command;

@@ -27,7 +27,7 @@ impl Reader<'_> {
     pub(super) fn from(&self, from: &[TableWithJoins], outer: &Scope<'_>) -> Result<Rows, SqlProblem> {
         let mut all = Rows { rows: vec![Vec::new()], ..Rows::default() };
         for TableWithJoins { relation, joins } in from {
-            all = self.join(all, (relation, Side::Inner, None), outer)?;
+            all = self.join(&all, (relation, Side::Inner, None), outer)?;
             for join in joins {
                 let (side, constraint) = match &join.join_operator {
                     JoinOperator::Join(on) | JoinOperator::Inner(on) | JoinOperator::CrossJoin(on) => (Side::Inner, on),
@@ -39,7 +39,7 @@ impl Reader<'_> {
                     JoinConstraint::None => None,
                     _ => return Err(unread("`USING` and natural joins")),
                 };
-                all = self.join(all, (&join.relation, side, on), outer)?;
+                all = self.join(&all, (&join.relation, side, on), outer)?;
             }
         }
         Ok(all)
@@ -47,7 +47,7 @@ impl Reader<'_> {
 
     fn join(
         &self,
-        left: Rows,
+        left: &Rows,
         (factor, side, on): (&TableFactor, Side, Option<&Expr>),
         outer: &Scope<'_>,
     ) -> Result<Rows, SqlProblem> {
@@ -59,12 +59,11 @@ impl Reader<'_> {
         for row in &left.rows {
             let scope = left.scope(row, outer);
             let own;
-            let right = match &once {
-                Some(right) => right,
-                None => {
-                    own = self.factor(factor, &scope)?;
-                    &own
-                }
+            let right = if let Some(right) = &once {
+                right
+            } else {
+                own = self.factor(factor, &scope)?;
+                &own
             };
             if shape.is_none() {
                 joined.columns.extend(right.columns.iter().cloned());

@@ -120,7 +120,7 @@ impl Reader<'_> {
         }
         let values = exprs.iter().flatten().map(|expr| self.value(expr, scope)).collect::<Result<Vec<_>, _>>()?;
         if name == "current_setting" {
-            return setting(values.first().and_then(Val::text).as_deref());
+            return Ok(setting(values.first().and_then(Val::text).as_deref()));
         }
         described(&name, &values).or_else(|| plain::of_values(&name, &values)).ok_or_else(|| unread("such a function"))
     }
@@ -179,9 +179,9 @@ fn arguments(args: &[FunctionArg]) -> Result<Vec<Option<&Expr>>, SqlProblem> {
     args.iter().map(argument).collect()
 }
 
-fn setting(name: Option<&str>) -> Result<Val, SqlProblem> {
+fn setting(name: Option<&str>) -> Val {
     let known = |name: &str| SETTINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    Ok(name.and_then(known).map_or(Val::Null, |(_, value)| Val::from(*value)))
+    name.and_then(known).map_or(Val::Null, |(_, value)| Val::from(*value))
 }
 
 /// What describes the database and what is in it.

@@ -24,6 +24,7 @@ pub(super) struct Column {
 
 /// Rows that are joined from tables.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_field_names, reason = "the rows are what it is for")]
 pub(super) struct Rows {
     pub(super) columns: Vec<Column>,
     /// The tables that may be asked for columns which they don't list.
@@ -66,9 +67,9 @@ impl Scope<'_> {
         let (wanted, table) = (folded(name), before.last().map(folded));
         let mut scope = Some(self);
         while let Some(at) = scope {
-            let named =
-                |column: &&Column| column.name == wanted && table.as_ref().is_none_or(|table| column.table == *table);
-            if let Some(found) = at.columns.iter().position(|column| named(&column)) {
+            let is_it =
+                |column: &Column| column.name == wanted && table.as_ref().is_none_or(|table| column.table == *table);
+            if let Some(found) = at.columns.iter().position(is_it) {
                 return Ok(at.row.get(found).cloned().unwrap_or_default());
             }
             if table.as_ref().map_or(!at.open.is_empty(), |table| at.open.contains(table)) {

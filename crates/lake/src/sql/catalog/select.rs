@@ -84,7 +84,7 @@ impl Reader<'_> {
             SetExpr::Select(select) => self.select(select, order, outer),
             SetExpr::Query(query) => {
                 let table = self.query(query, outer)?;
-                self.by_output(table.columns, table.rows, order)
+                Self::by_output(table.columns, table.rows, order)
             }
             SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier, right } => {
                 let (columns, left) = self.body(left, &[], outer)?;
@@ -93,14 +93,14 @@ impl Reader<'_> {
                 if !matches!(set_quantifier, SetQuantifier::All) {
                     rows = once_each(rows);
                 }
-                self.by_output(columns, rows, order)
+                Self::by_output(columns, rows, order)
             }
             SetExpr::Values(values) => {
                 let row = |row: &Vec<Expr>| row.iter().map(|expr| self.value(expr, outer)).collect();
                 let rows =
                     values.rows.iter().map(|parens| row(&parens.content)).collect::<Result<Vec<Vec<Val>>, _>>()?;
                 let width = rows.first().map_or(0, Vec::len);
-                self.by_output((1..=width).map(|at| format!("column{at}")).collect(), rows, order)
+                Self::by_output((1..=width).map(|at| format!("column{at}")).collect(), rows, order)
             }
             _ => Err(unread("`EXCEPT` and `INTERSECT`")),
         }
@@ -108,7 +108,6 @@ impl Reader<'_> {
 
     /// Rows sorted by nothing but their own columns.
     fn by_output(
-        &self,
         columns: Vec<String>,
         rows: Vec<Vec<Val>>,
         order: &[OrderByExpr],
