@@ -10,6 +10,7 @@ use futures::FutureExt;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior};
 use tracing::Instrument;
 
 use crate::discover::{Discovered, Scope};
@@ -33,6 +34,13 @@ struct Places {
     organizations: Semaphore,
 }
 
+/// Ticks at once and then every `interval`; what was missed is not made up for.
+fn every(interval: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 impl App {
     /// Polls, and reads what it finds, until the future is dropped: at every `interval`, and at once when a connection is made or changed.
     ///
@@ -46,10 +54,7 @@ impl App {
         // holds the store's lock would be waited for by all and run by nobody.
         let (mut running, mut workers, mut organizations) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         workers.spawn(self.clone().run_jobs());
-        let mut due = tokio::time::interval(interval);
-        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut sweep = tokio::time::interval(self.jobs.sweep_every);
-        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut due, mut sweep) = (every(interval), every(self.jobs.sweep_every));
         loop {
             self.pulse.beat(interval);
             tokio::select! {
@@ -79,11 +84,7 @@ impl App {
             for key in self.take_due() {
                 known.remove(&key);
             }
-            let connects = self.store.connects_to_poll().await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the connections to poll can't be listed");
-                Vec::new()
-            });
-            for connect in connects {
+            for connect in self.connects_to_poll().await {
                 let key = (connect.candidate.org, connect.candidate.id());
                 if !busy.contains(&key) && known.insert(key.clone()) {
                     if seeing.insert(key.clone()) {
@@ -102,6 +103,13 @@ impl App {
                 }
             }
         }
+    }
+
+    async fn connects_to_poll(&self) -> Vec<BillConnect> {
+        self.store.connects_to_poll().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the connections to poll can't be listed");
+            Vec::new()
+        })
     }
 
     /// Proves one connection where that is due, whether or not anything is delivered, and has what is new of it read. Whatever

@@ -1,3 +1,5 @@
+//! What commitments bought, used and covered, on hand-made charges.
+
 use billing::commitment::{CommitmentKind, Measure};
 use time::macros::{date, datetime};
 

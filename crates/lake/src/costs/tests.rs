@@ -9,78 +9,7 @@ use time::macros::datetime;
 use super::*;
 use crate::testkit::{Charge, TestLake, head, usage};
 
-/// A bill with a bit of everything; its hand sums are in the tests.
-fn bill() -> Vec<Charge> {
-    let ec2 = |unblended, more: &[(&'static str, &'static str)]| {
-        let mut all = vec![("x_ServiceCode", "AmazonEC2"), ("x_UsageType", "BoxUsage:m5"), ("RegionId", "eu-west-1")];
-        all.extend_from_slice(more);
-        Charge { more: all, ..usage(unblended) }
-    };
-    vec![
-        ec2(
-            "10",
-            &[
-                ("Tags", r#"{"team":"a","env":"50%"}"#),
-                ("x_BlendedCost", "9"),
-                ("x_UsageAmount", "4"),
-                ("PricingUnit", "Hrs"),
-            ],
-        ),
-        ec2("20.000000000000000001", &[("Tags", r#"{"team":"b"}"#), ("x_ProductLocation", "EU (Ireland)")]),
-        // A reservation: its use is billed nothing, its fee is.
-        Charge {
-            kind: "DiscountedUsage",
-            effective: "3",
-            list: "5",
-            ..ec2(
-                "0",
-                &[
-                    ("CommitmentDiscountId", "arn:r"),
-                    ("x_BlendedCost", "0.5"),
-                    ("x_UsageAmount", "2"),
-                    ("PricingUnit", "Hrs"),
-                ],
-            )
-        },
-        Charge {
-            kind: "RIFee",
-            start: datetime!(2026-09-01 0:00 UTC),
-            effective: "0",
-            list: "4",
-            more: vec![
-                ("CommitmentDiscountId", "arn:r"),
-                ("ChargeCategory", "Purchase"),
-                ("x_ServiceCode", "AmazonEC2"),
-            ],
-            ..usage("4")
-        },
-        // What the reservation left unused: added, without an unblended cost of AWS's.
-        Charge {
-            kind: "RIFee",
-            start: datetime!(2026-09-01 0:00 UTC),
-            billed: "0",
-            effective: "1",
-            list: "0",
-            more: vec![("CommitmentDiscountId", "arn:r"), ("x_ServiceCode", "AmazonEC2")],
-            ..usage("0")
-        },
-        Charge {
-            kind: "Tax",
-            account: "222",
-            invoice: None,
-            list: "0",
-            start: datetime!(2026-09-30 23:59 UTC),
-            ..usage("0.1")
-        },
-        Charge {
-            account: "222",
-            more: vec![("x_ServiceCode", "AmazonS3"), ("x_UsageAmount", "7"), ("PricingUnit", "GB")],
-            ..usage("2")
-        },
-        // A share of what its instance carries already.
-        Charge { split: true, billed: "0", effective: "0", list: "0", ..ec2("1000", &[]) },
-    ]
-}
+mod bill;
 
 fn query(metric: Metric) -> CostQuery {
     let (from, until) = (datetime!(2026-09-01 0:00 UTC), datetime!(2026-10-01 0:00 UTC));
@@ -92,7 +21,7 @@ const UNBLENDED: Metric = Metric::CostNonamortizedUnblended;
 async fn lake() -> (TestLake, OrgLake) {
     let test = TestLake::new();
     let lake = test.org(100_001);
-    lake.bring_in(&head("september"), &bill()).await;
+    lake.bring_in(&head("september"), &bill::bill()).await;
     (test, lake)
 }
 

@@ -1,10 +1,12 @@
 //! Columns of Arrow as text: what the mapping reads of a Parquet file, batch by batch.
 
+mod map_objects;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, MapArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
@@ -19,7 +21,6 @@ use super::error::Fault;
 use super::header::{Header, MapColumn};
 use super::limits::{Breach, Meter};
 use super::maps::{Apart, Known};
-use super::objects::append_json;
 use super::row::{BLOCK_ROWS, Block, Row, RowError};
 use crate::limits::Limit;
 
@@ -296,7 +297,7 @@ fn text(array: &ArrayRef) -> Result<Column, String> {
         DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(instants::<TimestampMicrosecondType>(array, 1_000)),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => Ok(instants::<TimestampNanosecondType>(array, 1)),
         DataType::Date32 => Ok(instants::<Date32Type>(array, 86_400_000_000_000)),
-        DataType::Map(..) => json_objects(array.as_map()),
+        DataType::Map(..) => map_objects::json_objects(array.as_map()),
         DataType::Null => Ok(Column::Written(String::new(), vec![0; array.len()])),
         DataType::Utf8 => Ok(Column::Text(array.as_string().clone())),
         data_type if data_type.is_nested() => Err(data_type.to_string()),
@@ -357,46 +358,4 @@ fn written<V>(values: impl Iterator<Item = Option<V>>, mut write: impl FnMut(&mu
         ends.push(text.len());
     }
     Column::Written(text, ends)
-}
-
-fn json_objects(maps: &MapArray) -> Result<Column, String> {
-    let parts = MapParts::new(maps)?;
-    let mut column = Column::empty();
-    for row in 0..maps.len() {
-        let mut json = Vec::new();
-        parts.entries(row, |key, value| {
-            json.push(if json.is_empty() { b'{' } else { b',' });
-            append_json(&mut json, key);
-            json.push(b':');
-            append_json(&mut json, value);
-        });
-        if !json.is_empty() {
-            json.push(b'}');
-        }
-        column.push(&json);
-    }
-    Ok(column)
-}
-
-/// The keys and values of all maps of an array, as text.
-struct MapParts<'a> {
-    maps: &'a MapArray,
-    keys: Column,
-    values: Column,
-}
-
-impl<'a> MapParts<'a> {
-    fn new(maps: &'a MapArray) -> Result<Self, String> {
-        Ok(Self { maps, keys: text(maps.keys())?, values: text(maps.values())? })
-    }
-
-    fn entries(&self, row: usize, mut take: impl FnMut(&str, &str)) {
-        if self.maps.is_null(row) {
-            return;
-        }
-        let [start, end] = [row, row + 1].map(|at| usize::try_from(self.maps.value_offsets()[at]).unwrap_or_default());
-        for at in start..end {
-            take(&self.keys.cell(at), &self.values.cell(at));
-        }
-    }
 }
