@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 
 RULES = Path(__file__).resolve().parents[3] / "billing/data/category-rules-aws.csv"
+# Names of accounts are not here: they come from Organizations, which DuckDB does not know.
 COLUMNS = {
     "vendor_account": "SubAccountId",
-    "vendor_account_name": "SubAccountName",
     "billing_account": "BillingAccountId",
     "bill_entity": "x_BillingEntity",
     "bill_source": "x_BillConnectId",
