@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use crate::kit::bill::Delivery;
 use crate::kit::contract::Contract;
 use crate::kit::proxy::Proxy;
-use crate::kit::secret::{Secret, found, found_below};
+use crate::kit::secret::{Scan, Secret};
 use crate::kit::server::{Install, Server};
 use crate::kit::story::{Story, wait};
 use crate::kit::world::{self, World};
@@ -146,20 +146,18 @@ impl Watch {
         let sessions = self.proxy.session_secrets();
         assert!(sessions.len() >= 4, "sessions were opened: {}", sessions.len());
         self.secrets.extend(sessions.iter().map(|secret| Secret::new("a session's secret", secret)));
-        let mut leaks = found_below(&self.secrets, self.story.server.install().data());
+        let scan = Scan::of(&self.secrets);
+        let mut leaks = scan.found_below(self.story.server.install().data());
         self.story.server.kill();
         let log = self.story.server.log();
         assert!(log.contains("TRACE"), "all was logged");
         for line in log.lines() {
-            leaks
-                .extend(found(&self.secrets, line.as_bytes()).into_iter().map(|found| format!("log: {found}: {line}")));
+            leaks.extend(scan.found(line.as_bytes()).into_iter().map(|found| format!("log: {found}: {line}")));
         }
         for answer in &self.answers {
-            leaks.extend(
-                found(&self.secrets, answer.as_bytes()).into_iter().map(|found| format!("answer: {found}: {answer}")),
-            );
+            leaks.extend(scan.found(answer.as_bytes()).into_iter().map(|found| format!("answer: {found}: {answer}")));
         }
-        leaks.extend(found_below(&self.secrets, self.story.server.install().data()));
+        leaks.extend(scan.found_below(self.story.server.install().data()));
         leaks
     }
 }

@@ -16,6 +16,8 @@ use billing::money::{Amount, AmountError};
 use billing::told::told;
 use time::OffsetDateTime;
 
+use map_objects::{MapParts, json_objects};
+
 use super::doubles;
 use super::error::Fault;
 use super::header::{Header, MapColumn};
@@ -297,7 +299,7 @@ fn text(array: &ArrayRef) -> Result<Column, String> {
         DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(instants::<TimestampMicrosecondType>(array, 1_000)),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => Ok(instants::<TimestampNanosecondType>(array, 1)),
         DataType::Date32 => Ok(instants::<Date32Type>(array, 86_400_000_000_000)),
-        DataType::Map(..) => map_objects::json_objects(array.as_map()),
+        DataType::Map(..) => json_objects(array.as_map()),
         DataType::Null => Ok(Column::Written(String::new(), vec![0; array.len()])),
         DataType::Utf8 => Ok(Column::Text(array.as_string().clone())),
         data_type if data_type.is_nested() => Err(data_type.to_string()),

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use aho_corasick::AhoCorasick;
+
 /// A secret, and what it is called when it is found.
 #[derive(Debug, Clone)]
 pub struct Secret {
@@ -43,27 +45,45 @@ fn base64_inside(bytes: &[u8], before: usize) -> String {
     (first..whole).map(|place| char::from(LETTERS[letter(place)])).collect()
 }
 
-/// Which secrets are in a text, and how they are written there.
-pub fn found(secrets: &[Secret], text: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(text);
-    let forms = secrets.iter().flat_map(|secret| secret.forms.iter().map(move |form| (&secret.what, form)));
-    let present = forms.filter(|(_, (_, written))| text.contains(written.as_str()));
-    present.map(|(what, (how, _))| format!("{what}, {how}")).collect()
+/// A search for all forms of many secrets in one pass: there are hundreds, and logs are long.
+pub struct Scan {
+    /// What is told of each form.
+    names: Vec<String>,
+    forms: AhoCorasick,
 }
 
-/// The same of every file below a folder, with the file's name.
-pub fn found_below(secrets: &[Secret], folder: &Path) -> Vec<String> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        if entry.is_dir() {
-            all.extend(found_below(secrets, &entry));
-        } else {
-            // A file that went away meanwhile has nothing in it.
-            let bytes = std::fs::read(&entry).unwrap_or_default();
-            all.extend(found(secrets, &bytes).into_iter().map(|found| format!("{}: {found}", entry.display())));
-        }
+impl Scan {
+    /// A search for these.
+    pub fn of(secrets: &[Secret]) -> Self {
+        let forms = secrets.iter().flat_map(|secret| secret.forms.iter().map(move |form| (&secret.what, form)));
+        let (names, written): (Vec<String>, Vec<&str>) =
+            forms.map(|(what, (how, written))| (format!("{what}, {how}"), written.as_str())).unzip();
+        Self { names, forms: AhoCorasick::new(written).expect("secrets are short") }
     }
-    all
+
+    /// Which secrets are in a text, and how they are written there.
+    pub fn found(&self, text: &[u8]) -> Vec<String> {
+        let mut found: Vec<usize> =
+            self.forms.find_overlapping_iter(text).map(|found| found.pattern().as_usize()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|form| self.names[form].clone()).collect()
+    }
+
+    /// The same of every file below a folder, with the file's name.
+    pub fn found_below(&self, folder: &Path) -> Vec<String> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                all.extend(self.found_below(&entry));
+            } else {
+                // A file that went away meanwhile has nothing in it.
+                let bytes = std::fs::read(&entry).unwrap_or_default();
+                all.extend(self.found(&bytes).into_iter().map(|found| format!("{}: {found}", entry.display())));
+            }
+        }
+        all
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_planted_secret_is_found_however_it_is_written() {
-        let secrets = [Secret::new("a key", VALUE)];
+        let scan = Scan::of(&[Secret::new("a key", VALUE)]);
         for (how, text) in [
             ("plain", format!("…{VALUE}…")),
             ("hex", "774a616c725855746e46454d492f4b374d44454e472b6250785266694359455841 no".replace(' ', "")),
@@ -86,9 +106,9 @@ mod tests {
             ("base64", "aWQtOndKYWxyWFV0bkZFTUkvSzdNREVORytiUHhSZmlDWUVYQU1QTEVLRVk=".to_owned()),
         ] {
             let whole = if how == "hex" { text.replace("no", "4d504c454b4559") } else { text };
-            assert_eq!(found(&secrets, whole.as_bytes()), [format!("a key, {how}")], "{whole}");
+            assert_eq!(scan.found(whole.as_bytes()), [format!("a key, {how}")], "{whole}");
         }
-        assert_eq!(found(&secrets, b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKE"), [""; 0], "not the whole of it");
+        assert_eq!(scan.found(b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKE"), [""; 0], "not the whole of it");
     }
 
     #[test]
@@ -96,12 +116,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();
-        let secrets = [Secret::new("a key", VALUE)];
+        let scan = Scan::of(&[Secret::new("a key", VALUE)]);
         std::fs::write(inner.join("innocent"), "nothing").unwrap();
-        assert_eq!(found_below(&secrets, folder.path()), [""; 0]);
+        assert_eq!(scan.found_below(folder.path()), [""; 0]);
         let mut bytes = vec![0, 255, 128];
         bytes.extend(VALUE.as_bytes());
         std::fs::write(inner.join("log"), bytes).unwrap();
-        assert_eq!(found_below(&secrets, folder.path()).len(), 1);
+        assert_eq!(scan.found_below(folder.path()).len(), 1);
     }
 }

@@ -26,18 +26,18 @@ pub(super) fn json_objects(maps: &MapArray) -> Result<Column, String> {
 }
 
 /// The keys and values of all maps of an array, as text.
-struct MapParts<'a> {
+pub(super) struct MapParts<'a> {
     maps: &'a MapArray,
     keys: Column,
     values: Column,
 }
 
 impl<'a> MapParts<'a> {
-    fn new(maps: &'a MapArray) -> Result<Self, String> {
+    pub(super) fn new(maps: &'a MapArray) -> Result<Self, String> {
         Ok(Self { maps, keys: text(maps.keys())?, values: text(maps.values())? })
     }
 
-    fn entries(&self, row: usize, mut take: impl FnMut(&str, &str)) {
+    pub(super) fn entries(&self, row: usize, mut take: impl FnMut(&str, &str)) {
         if self.maps.is_null(row) {
             return;
         }
