@@ -19,7 +19,7 @@ fn a_route_without_an_org_is_a_known_one() {
     let open: Vec<&str> =
         routes::all().iter().filter(|route| !route.path.contains("{org}")).map(|route| route.path).collect();
     let open: Vec<&str> = open.into_iter().filter(|path| !path.starts_with("/operator/v1/")).collect();
-    assert_eq!(open, ["/oidc/token", "/api/oauth2", "/healthz", "/openapi.json"]);
+    assert_eq!(open, ["/oidc/token", "/api/oauth2", "/healthz", "/readyz", "/openapi.json"]);
     assert!(routes::all().iter().all(|route| route.path.contains("{org}") == OF_ORGS(&route)));
     let operators = |route: &Route| route.path.starts_with("/operator/v1/") == (route.needs == Needs::Operator);
     assert!(routes::all().iter().all(operators));
