@@ -1,9 +1,12 @@
 //! Interning: each distinct run of bytes once, under a small number, so that cells which repeat cost no copy.
 
+use std::hash::Hash;
+
 use ahash::RandomState;
 use hashbrown::HashTable;
 
 /// Distinct byte strings, numbered from 0 in the order in which they first came.
+#[derive(Debug)]
 pub(crate) struct Interner {
     table: HashTable<u32>,
     hasher: RandomState,
@@ -45,15 +48,15 @@ impl Interner {
         self.last
     }
 
-    /// Likewise, of numbers that are all of one length.
+    /// Likewise, of numbers that are all of one type.
     #[inline]
-    pub(crate) fn intern_fixed<const N: usize>(&mut self, value: [u8; N]) -> u32 {
-        if !self.hashes.is_empty() && fixed::<N>(&self.bytes, self.last) == value {
+    pub(crate) fn intern_number<N: Number>(&mut self, number: N) -> u32 {
+        if !self.hashes.is_empty() && N::at(&self.bytes, self.last) == number {
             return self.last;
         }
-        let hash = self.hasher.hash_one(value);
-        let found = self.table.find(hash, |id| fixed::<N>(&self.bytes, *id) == value).copied();
-        self.last = found.unwrap_or_else(|| self.insert(hash, &value));
+        let hash = self.hasher.hash_one(number);
+        let found = self.table.find(hash, |id| N::at(&self.bytes, *id) == number).copied();
+        self.last = found.unwrap_or_else(|| self.insert(hash, number.bytes().as_ref()));
         self.last
     }
 
@@ -106,6 +109,11 @@ impl Interner {
         (bytes, offsets)
     }
 
+    /// All values, which stay known: their bytes, and the offsets of each within them.
+    pub(crate) fn to_vecs(&self) -> (Vec<u8>, Vec<i32>) {
+        (self.bytes.clone(), self.offsets.clone())
+    }
+
     /// Forgets all values and keeps the memory for the next ones.
     pub(crate) fn clear(&mut self) {
         self.table.clear();
@@ -123,11 +131,39 @@ fn slice<'b>(bytes: &'b [u8], offsets: &[i32], id: u32) -> &'b [u8] {
     &bytes[start as usize..end as usize]
 }
 
-#[inline]
-fn fixed<const N: usize>(bytes: &[u8], id: u32) -> [u8; N] {
-    let start = id as usize * N;
-    bytes[start..start + N].try_into().unwrap_or([0; N])
+/// Numbers that an interner takes: compared as numbers, which is quicker than as bytes.
+pub(crate) trait Number: Copy + Eq + Hash {
+    /// The bytes of one.
+    type Bytes: AsRef<[u8]>;
+
+    /// Its bytes in memory.
+    fn bytes(self) -> Self::Bytes;
+
+    /// The one at a place among the bytes of many.
+    fn at(bytes: &[u8], place: u32) -> Self;
 }
+
+macro_rules! number {
+    ($type:ty) => {
+        impl Number for $type {
+            type Bytes = [u8; size_of::<Self>()];
+
+            #[inline]
+            fn bytes(self) -> Self::Bytes {
+                self.to_ne_bytes()
+            }
+
+            #[inline]
+            fn at(bytes: &[u8], place: u32) -> Self {
+                let start = place as usize * size_of::<Self>();
+                Self::from_ne_bytes(bytes[start..start + size_of::<Self>()].try_into().unwrap_or_default())
+            }
+        }
+    };
+}
+
+number!(u64);
+number!(u128);
 
 #[cfg(test)]
 mod tests {
@@ -152,9 +188,12 @@ mod tests {
     #[test]
     fn numbers_are_values_of_one_length() {
         let mut interner = Interner::default();
-        let ids: Vec<_> = [7_i64, -1, 7, 0, -1].map(|value| interner.intern_fixed(value.to_le_bytes())).into();
+        let ids: Vec<_> = [7_u64, u64::MAX, 7, 0, u64::MAX].map(|number| interner.intern_number(number)).into();
         assert_eq!(ids, [0, 1, 0, 2, 1]);
-        assert_eq!(interner.get(1), (-1_i64).to_le_bytes());
+        interner.clear();
+        let ids: Vec<_> = [7_u128, 1 << 127, 7, 0, 1 << 127].map(|number| interner.intern_number(number)).into();
+        assert_eq!(ids, [0, 1, 0, 2, 1]);
+        assert_eq!(interner.get(1), (1_u128 << 127).to_ne_bytes());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A bill's columns say the same few things over and over. Batches come with a dictionary of each, so that here a cell is a
 //! number that was looked up already; Arrow's own writer would hash each of them again.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type, TimestampMicrosecondType};
@@ -19,7 +21,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::hybrid;
 use super::pack::Packer;
-use crate::intern::Interner;
+use crate::intern::{Interner, Number};
 
 /// A page ends with the batch in which it has this many rows…
 const PAGE_ROWS: usize = 16 << 10;
@@ -27,6 +29,8 @@ const PAGE_ROWS: usize = 16 << 10;
 const PAGE_BYTES: usize = 256 << 10;
 /// A dictionary that has grown beyond this many bytes is no longer added to: what follows is written out.
 const DICTIONARY_BYTES: usize = 512 << 10;
+/// Stands for a value that is in no dictionary yet.
+const NO_NUMBER: u32 = u32::MAX;
 /// The longest value that statistics tell.
 const BOUND_BYTES: usize = 64;
 
@@ -36,6 +40,9 @@ pub(super) struct Chunk {
     /// Whether its smallest and largest values are told, so that questions can leave row groups out.
     pruned_by: bool,
     dictionary: Interner,
+    /// The values of the last batch's dictionary, and the numbers of those that were used: they often come again.
+    values: Option<ArrayRef>,
+    numbers: Vec<u32>,
     form: Form,
     /// Set once a page has shown that nearly every value is new.
     unlike: bool,
@@ -72,6 +79,8 @@ impl Chunk {
             column,
             pruned_by,
             dictionary: Interner::default(),
+            values: None,
+            numbers: Vec::new(),
             form,
             unlike: form == Form::Plain,
             page: PageInWork::default(),
@@ -116,11 +125,12 @@ impl Chunk {
             }
             DataType::Decimal128(..) => {
                 let unscaled = array.as_primitive::<Decimal128Type>().values();
-                each(array.len(), nulls, |row| self.push_fixed(unscaled[row].to_be_bytes()));
+                // Parquet's decimals begin with their highest byte.
+                each(array.len(), nulls, |row| self.push_number(u128::from_ne_bytes(unscaled[row].to_be_bytes())));
             }
             DataType::Timestamp(..) => {
                 let micros = array.as_primitive::<TimestampMicrosecondType>().values();
-                each(array.len(), nulls, |row| self.push_fixed(micros[row].to_le_bytes()));
+                each(array.len(), nulls, |row| self.push_number(u64::from_ne_bytes(micros[row].to_le_bytes())));
             }
             DataType::Boolean => {
                 let values = array.as_boolean().values();
@@ -132,7 +142,7 @@ impl Chunk {
         Ok(())
     }
 
-    /// Looks each of the batch's distinct values up once.
+    /// Looks each of the batch's distinct values up once; where they are those of the batch before, not even that.
     fn write_dictionary(&mut self, texts: &DictionaryArray<Int32Type>, nulls: Option<&NullBuffer>) -> Result<()> {
         let values: &StringArray = texts.values().as_string_opt().ok_or_else(|| untold(texts.values()))?;
         let keys = texts.keys().values();
@@ -141,12 +151,23 @@ impl Chunk {
             each(keys.len(), nulls, |row| self.push(values.value(at(row)).as_bytes()));
             return Ok(());
         }
-        let numbers: Vec<_> = (0..values.len()).map(|at| self.dictionary.intern(values.value(at).as_bytes())).collect();
-        let out = &mut self.page.numbers;
-        match (&*numbers, nulls) {
-            ([only], None) => out.resize(out.len() + keys.len(), *only),
-            (_, None) => out.extend((0..keys.len()).map(|row| numbers[at(row)])),
-            (_, Some(_)) => each(keys.len(), nulls, |row| out.push(numbers[at(row)])),
+        if !self.values.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts.values())) {
+            self.values = Some(Arc::clone(texts.values()));
+            self.numbers.clear();
+            self.numbers.resize(values.len(), NO_NUMBER);
+        }
+        let Self { dictionary, numbers, page, .. } = self;
+        let out = &mut page.numbers;
+        let mut number = |at: usize| {
+            if numbers[at] == NO_NUMBER {
+                numbers[at] = dictionary.intern(values.value(at).as_bytes());
+            }
+            numbers[at]
+        };
+        match nulls {
+            None if values.len() == 1 => out.resize(out.len() + keys.len(), number(0)),
+            None => out.extend((0..keys.len()).map(|row| number(at(row)))),
+            Some(_) => each(keys.len(), nulls, |row| out.push(number(at(row)))),
         }
         Ok(())
     }
@@ -160,10 +181,10 @@ impl Chunk {
     }
 
     #[inline]
-    fn push_fixed<const N: usize>(&mut self, value: [u8; N]) {
+    fn push_number<N: Number>(&mut self, number: N) {
         match self.form {
-            Form::Numbers => self.page.numbers.push(self.dictionary.intern_fixed(value)),
-            Form::Plain => self.page.plain.extend_from_slice(&value),
+            Form::Numbers => self.page.numbers.push(self.dictionary.intern_number(number)),
+            Form::Plain => self.page.plain.extend_from_slice(number.bytes().as_ref()),
         }
     }
 
@@ -229,7 +250,7 @@ impl Chunk {
             append_plain(&mut self.page.plain, self.dictionary.get(*number), self.column.physical_type());
         }
         self.page.numbers.clear();
-        self.dictionary.clear();
+        self.clear_dictionary();
         (self.form, self.unlike) = (Form::Plain, true);
     }
 
@@ -307,8 +328,13 @@ impl Chunk {
         short.then(|| Statistics::byte_array(bound(min), bound(max), None, nulls, false))
     }
 
-    fn clear(&mut self) {
+    fn clear_dictionary(&mut self) {
         self.dictionary.clear();
+        self.values = None;
+    }
+
+    fn clear(&mut self) {
+        self.clear_dictionary();
         (self.pages_size, self.rows, self.nulls) = (0, 0, 0);
         self.form = if self.unlike { Form::Plain } else { Form::Numbers };
     }

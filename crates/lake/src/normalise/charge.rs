@@ -84,6 +84,14 @@ impl ChargePlan {
         Self::Stated(header.place(header.family().cost).unwrap_or_default())
     }
 
+    /// The places of the amounts that charges are worked out from.
+    pub(super) fn measures(&self) -> Vec<usize> {
+        match self {
+            Self::ByType(plan) => plan.measures(),
+            Self::Stated(billed) => vec![*billed],
+        }
+    }
+
     /// The charge that the line states, and the one that it adds.
     #[inline]
     pub(super) fn charges(&self, row: &impl Row) -> Result<(Charge, Option<Charge>), Fault> {
@@ -139,6 +147,11 @@ impl TypePlan {
             rules: possible.map(|rule| PlannedRule::new(rule, header)).collect(),
             unknown: PlannedRule::new(&UNKNOWN, header),
         }
+    }
+
+    fn measures(&self) -> Vec<usize> {
+        let own = [Some(self.unblended), self.usage_amount].into_iter().flatten();
+        own.chain(self.rules.iter().flat_map(PlannedRule::measures)).collect()
     }
 
     fn charges(&self, row: &impl Row) -> Result<(Charge, Option<Charge>), Fault> {
@@ -206,6 +219,17 @@ impl PlannedRule {
             committed: places(rule.committed),
             unused: rule.unused.map(|unused| PlannedUnused::new(unused, header)),
         }
+    }
+}
+
+impl PlannedRule {
+    fn measures(&self) -> impl Iterator<Item = usize> {
+        let Self {
+            billed, effective, list, contracted, list_price, contracted_price, net_effective, committed, ..
+        } = self;
+        let stated = [billed, effective, list, contracted, list_price, contracted_price, net_effective, committed];
+        let unused = self.unused.iter().flat_map(|unused| [&unused.plus, &unused.minus, &unused.quantity]);
+        stated.into_iter().chain(unused).flatten().copied()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, NullArray, NullBufferBuilder, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, NullArray, NullBufferBuilder,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
@@ -15,12 +15,23 @@ use crate::intern::Interner;
 /// The most rows of a batch: a batch of all columns then takes some two MiB, and larger ones are read no faster.
 pub(super) const BATCH_ROWS: usize = 2048;
 
+/// The key of a row without a text.
+const NO_TEXT: i32 = -1;
+
 /// Texts: each distinct one of a batch once, and a key a row. Where nearly every one is new, one after the other.
 pub(super) struct TextColumn {
-    /// The batch's distinct texts.
+    /// The batch's distinct texts; where kinds have keys, the file's.
     known: Interner,
-    /// Which of them each row has; `None` in a column that hardly repeats itself.
-    keys: Option<Vec<i32>>,
+    /// Which of them each row has, or each kind of row.
+    keys: Vec<i32>,
+    /// What is known, as far as it was needed by kinds.
+    values: Option<Arc<StringArray>>,
+    /// The texts of a column that hardly repeats itself.
+    plain: Option<PlainTexts>,
+}
+
+/// Texts one after the other.
+struct PlainTexts {
     bytes: Vec<u8>,
     offsets: Vec<i32>,
     nulls: NullBufferBuilder,
@@ -28,32 +39,25 @@ pub(super) struct TextColumn {
 
 impl TextColumn {
     pub(super) fn new() -> Self {
-        Self {
-            known: Interner::default(),
-            keys: Some(Vec::with_capacity(BATCH_ROWS)),
-            bytes: Vec::new(),
-            offsets: vec![0],
-            nulls: NullBufferBuilder::new(BATCH_ROWS),
-        }
+        Self { known: Interner::default(), keys: Vec::with_capacity(BATCH_ROWS), values: None, plain: None }
     }
 
     #[inline]
     pub(super) fn push(&mut self, text: &[u8]) {
-        self.nulls.append_non_null();
-        if let Some(keys) = &mut self.keys {
-            keys.push(self.known.intern(text).cast_signed());
-        } else {
-            self.bytes.extend_from_slice(text);
-            self.end();
+        match &mut self.plain {
+            None => self.keys.push(self.known.intern(text).cast_signed()),
+            Some(plain) => {
+                plain.bytes.extend_from_slice(text);
+                plain.end(true);
+            }
         }
     }
 
     #[inline]
     pub(super) fn push_null(&mut self) {
-        self.nulls.append_null();
-        match &mut self.keys {
-            Some(keys) => keys.push(0),
-            None => self.end(),
+        match &mut self.plain {
+            None => self.keys.push(NO_TEXT),
+            Some(plain) => plain.end(false),
         }
     }
 
@@ -63,36 +67,62 @@ impl TextColumn {
         if text.is_empty() { self.push_null() } else { self.push(text) }
     }
 
+    /// The array; checks that all of it is UTF-8.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        if let Some(plain) = &mut self.plain {
+            return plain.finish();
+        }
+        let keys = std::mem::replace(&mut self.keys, Vec::with_capacity(BATCH_ROWS));
+        let (filled, distinct) = (keys.iter().filter(|key| **key >= 0).count(), self.known.len());
+        if distinct == 0 {
+            return Ok(Arc::new(NullArray::new(keys.len())));
+        }
+        let values = Arc::new(texts(self.known.take(), None)?);
+        if filled >= BATCH_ROWS / 2 && distinct * 4 > filled * 3 {
+            (self.known, self.plain) = (Interner::default(), Some(PlainTexts::new()));
+        }
+        dictionary(keys, values)
+    }
+
+    /// The array of rows of these kinds, where one text was pushed for each kind, in this batch or an earlier one.
+    pub(super) fn finish_kinds(&mut self, kinds: &[u32]) -> Result<ArrayRef, ArrowError> {
+        if self.known.len() == 0 {
+            return Ok(Arc::new(NullArray::new(kinds.len())));
+        }
+        let values = match self.values.take().filter(|values| values.len() == self.known.len()) {
+            Some(values) => values,
+            None => Arc::new(texts(self.known.to_vecs(), None)?),
+        };
+        self.values = Some(Arc::clone(&values));
+        dictionary(kinds.iter().map(|kind| self.keys[*kind as usize]).collect(), values)
+    }
+}
+
+/// Rows with these keys of values.
+fn dictionary(mut keys: Vec<i32>, values: Arc<StringArray>) -> Result<ArrayRef, ArrowError> {
+    let is_text = BooleanBuffer::collect_bool(keys.len(), |row| keys[row] >= 0);
+    let nulls = Some(NullBuffer::new(is_text)).filter(|nulls| nulls.null_count() > 0);
+    keys.iter_mut().for_each(|key| *key = (*key).max(0));
+    Ok(Arc::new(DictionaryArray::try_new(Int32Array::try_new(ScalarBuffer::from(keys), nulls)?, values)?))
+}
+
+impl PlainTexts {
+    fn new() -> Self {
+        Self { bytes: Vec::new(), offsets: first_offset(), nulls: NullBufferBuilder::new(BATCH_ROWS) }
+    }
+
     #[inline]
-    fn end(&mut self) {
+    fn end(&mut self, is_text: bool) {
+        self.nulls.append(is_text);
         // A batch ends long before its texts reach 2 GiB: see `part::BATCH_BYTES`.
         self.offsets.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
     }
 
-    /// The array; checks that all of it is UTF-8.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = self.nulls.finish();
-        let Some(keys) = self.keys.take() else {
-            let next = Vec::with_capacity(self.bytes.len());
-            let bytes = std::mem::replace(&mut self.bytes, next);
-            let offsets = std::mem::replace(&mut self.offsets, first_offset());
-            return Ok(Arc::new(texts((bytes, offsets), nulls)?));
-        };
-        let (rows, distinct) = (keys.len(), self.known.len());
-        if distinct == 0 {
-            self.keys = Some(keys);
-            self.keys.iter_mut().for_each(Vec::clear);
-            return Ok(Arc::new(NullArray::new(rows)));
-        }
-        let values = texts(self.known.take(), None)?;
-        let filled = rows - nulls.as_ref().map_or(0, NullBuffer::null_count);
-        if filled >= BATCH_ROWS / 2 && distinct * 4 > filled * 3 {
-            (self.known, self.offsets) = (Interner::default(), first_offset());
-        } else {
-            self.keys = Some(Vec::with_capacity(BATCH_ROWS));
-        }
-        let keys = Int32Array::try_new(ScalarBuffer::from(keys), nulls)?;
-        Ok(Arc::new(DictionaryArray::try_new(keys, Arc::new(values))?))
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let next = Vec::with_capacity(self.bytes.len());
+        let bytes = std::mem::replace(&mut self.bytes, next);
+        let offsets = std::mem::replace(&mut self.offsets, first_offset());
+        Ok(Arc::new(texts((bytes, offsets), self.nulls.finish())?))
     }
 }
 
@@ -188,7 +218,7 @@ pub(super) fn zeros(rows: usize) -> Result<ArrayRef, ArrowError> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, AsArray};
+    use arrow::array::AsArray;
     use arrow::compute::cast;
     use arrow::datatypes::{DataType, Decimal128Type, TimestampMicrosecondType};
 

@@ -171,6 +171,62 @@ impl Filler {
         }
     }
 
+    /// The places of the cells that make its texts, and whether what the charge is has a say in them; `None` where it has no
+    /// texts.
+    pub(super) fn made_of(&self) -> Option<(Vec<usize>, bool)> {
+        Some(match self {
+            Self::Text { from, only_with, otherwise, .. } => {
+                let category = if let Otherwise::OtherOf(category) = otherwise { *category } else { None };
+                (from.iter().copied().chain(*only_with).chain(category).collect(), false)
+            }
+            Self::LineItemText { beside, .. } => (beside.iter().copied().collect(), true),
+            Self::Service { service, .. } => (service.places(), false),
+            // A unit is of a quantity, which not every charge has.
+            Self::Commitment { commitment, .. } => (commitment.places(), true),
+            Self::Capacity { capacity, .. } => (capacity.places(), false),
+            Self::RegionName { region, .. } => (region.places(), false),
+            Self::ResourceType { resource, .. } => (resource.places(), false),
+            Self::Object { object, added, .. } => (object.places(), *added == OnAdded::LeftOut),
+            Self::Null(_)
+            | Self::Always(_)
+            | Self::Passed(_)
+            | Self::Amount { .. }
+            | Self::Time { .. }
+            | Self::LineItemAmount { .. }
+            | Self::IsSplit { .. } => return None,
+        })
+    }
+
+    /// The places of cells that are numbers or instants.
+    pub(super) fn measures(&self) -> &[usize] {
+        match self {
+            Self::Amount { from, .. } => from,
+            Self::Time { from, .. } => from.as_slice(),
+            _ => &[],
+        }
+    }
+
+    /// Begins anew, with nothing remembered.
+    pub(super) fn forget(&mut self) {
+        if let Some(out) = self.texts() {
+            *out = TextColumn::new();
+        }
+    }
+
+    fn texts(&mut self) -> Option<&mut TextColumn> {
+        match self {
+            Self::Text { out, .. }
+            | Self::LineItemText { out, .. }
+            | Self::Service { out, .. }
+            | Self::Commitment { out, .. }
+            | Self::Capacity { out, .. }
+            | Self::RegionName { out, .. }
+            | Self::ResourceType { out, .. }
+            | Self::Object { out, .. } => Some(out),
+            _ => None,
+        }
+    }
+
     /// Passes on whole columns where nothing is to be done with their cells: for files that come in batches of columns.
     pub(super) fn pass(&mut self) {
         if let Self::Text { from, only_with: None, otherwise: Otherwise::Null, .. } = self
@@ -180,10 +236,11 @@ impl Filler {
         }
     }
 
-    /// The batch's array of `rows` values; the next batch begins. `passed` gives the rows' values of a column of the file.
+    /// The batch's array of `rows` values; the next batch begins. `kinds` says which kind each row is, where only the first of
+    /// a kind was filled in; `passed` gives the rows' values of a column of the file.
     pub(super) fn finish(
         &mut self,
-        rows: usize,
+        (rows, kinds): (usize, Option<&[u32]>),
         passed: impl FnOnce(usize) -> Result<ArrayRef, ArrowError>,
     ) -> Result<ArrayRef, ArrowError> {
         match self {
@@ -197,7 +254,10 @@ impl Filler {
             | Self::Capacity { out, .. }
             | Self::RegionName { out, .. }
             | Self::ResourceType { out, .. }
-            | Self::Object { out, .. } => out.finish(),
+            | Self::Object { out, .. } => match kinds {
+                Some(kinds) => out.finish_kinds(kinds),
+                None => out.finish(),
+            },
             Self::Amount { out, .. } | Self::LineItemAmount { out, .. } => out.finish(),
             Self::Time { out, .. } => out.finish(),
             Self::IsSplit { out } => Ok(out.finish()),

@@ -46,6 +46,11 @@ impl ServiceColumn {
         Self { fact, code, family, name: header.place(PRODUCT_NAME), known: HashMap::default(), key: Vec::new() }
     }
 
+    /// The places of the cells that it looks at.
+    pub(super) fn places(&self) -> Vec<usize> {
+        [self.code, self.family, self.name].into_iter().flatten().collect()
+    }
+
     pub(super) fn fill(&mut self, row: &impl Row, out: &mut TextColumn) {
         let (code, family) = (cell(row, self.code), cell(row, self.family));
         let service = self.service(&code, &family);
@@ -100,6 +105,11 @@ impl CommitmentColumn {
         Self { fact, reservation, savings_plan, unit: place(UNIT), currency: place(CURRENCY) }
     }
 
+    /// The places of the cells that it looks at.
+    pub(super) fn places(&self) -> Vec<usize> {
+        [self.reservation, self.savings_plan, self.unit, self.currency].into_iter().flatten().collect()
+    }
+
     pub(super) fn fill(&self, row: &impl Row, charge: &Charge, out: &mut TextColumn) {
         // A unit is of a quantity.
         if self.fact == CommitmentFact::Unit && charge.committed.is_none() {
@@ -140,6 +150,11 @@ impl CapacityColumn {
         Self { fact, stated, status, resource: place(RESOURCE), usage_type: place(USAGE_TYPE) }
     }
 
+    /// The places of the cells that it looks at.
+    pub(super) fn places(&self) -> Vec<usize> {
+        [self.stated, self.status, self.resource, self.usage_type].into_iter().flatten().collect()
+    }
+
     pub(super) fn fill(&self, row: &impl Row, out: &mut TextColumn) {
         let (stated, status) = (cell(row, self.stated), cell(row, self.status));
         // `Reserved` is neither: such a line repeats hours that others used or left unused.
@@ -171,6 +186,11 @@ impl RegionColumn {
         Self { code: header.places(REGION), location: header.place(LOCATION) }
     }
 
+    /// The places of the cells that it looks at.
+    pub(super) fn places(&self) -> Vec<usize> {
+        self.code.iter().copied().chain(self.location).collect()
+    }
+
     pub(super) fn fill(&self, row: &impl Row, out: &mut TextColumn) {
         let Some(code) = self.code.iter().map(|place| row.cell(*place)).find(|code| !code.is_empty()) else {
             return out.push_null();
@@ -196,6 +216,11 @@ impl ResourceTypeColumn {
     pub(super) fn new(header: &Header) -> Self {
         let place = |column| header.place(column);
         Self { resource: place(RESOURCE), code: place(PRODUCT_CODE), family: place(PRODUCT_FAMILY) }
+    }
+
+    /// The places of the cells that it looks at.
+    pub(super) fn places(&self) -> Vec<usize> {
+        [self.resource, self.code, self.family].into_iter().flatten().collect()
     }
 
     pub(super) fn fill(&self, row: &impl Row, out: &mut TextColumn) {

@@ -218,7 +218,7 @@ impl<R: Read> Rows for MappedRows<R> {
             whole += 1;
         }
         let Self { apart, maps, shape, null_word, .. } = self;
-        Ok(Some(MappedBlock { rows, whole, apart, maps: maps.len(), shape, null_word: *null_word }))
+        Ok(Some(MappedBlock { rows, whole, apart, maps, shape, null_word: *null_word }))
     }
 }
 
@@ -229,7 +229,7 @@ pub(super) struct MappedBlock<'a> {
     whole: usize,
     /// Row after row.
     apart: &'a [Rc<Apart>],
-    maps: usize,
+    maps: &'a [TextMap],
     shape: &'a [Place],
     null_word: Option<&'static [u8]>,
 }
@@ -246,8 +246,8 @@ impl Block for MappedBlock<'_> {
 
     #[inline]
     fn row(&self, at: usize) -> MappedRow<'_> {
-        let maps = &self.apart[at * self.maps..(at + 1) * self.maps];
-        MappedRow { row: self.rows.row(at), maps, shape: self.shape, null_word: self.null_word }
+        let maps = &self.apart[at * self.maps.len()..(at + 1) * self.maps.len()];
+        MappedRow { row: self.rows.row(at), maps, texts: self.maps, shape: self.shape, null_word: self.null_word }
     }
 
     fn check(&self, rows: usize) -> Result<(), (usize, Fault)> {
@@ -259,6 +259,7 @@ impl Block for MappedBlock<'_> {
 pub(super) struct MappedRow<'a> {
     row: CsvRow<'a>,
     maps: &'a [Rc<Apart>],
+    texts: &'a [TextMap],
     shape: &'a [Place],
     null_word: Option<&'static [u8]>,
 }
@@ -270,6 +271,19 @@ impl Row for MappedRow<'_> {
             Some(Place::Entry(map, at)) => Cow::Borrowed(&self.maps[*map].cells[*at]),
             Some(Place::File) | None if self.null_word == Some(self.row.raw(column)) => Cow::default(),
             Some(Place::File) | None => self.row.cell(column),
+        }
+    }
+
+    /// What maps have is the text of the map, whichever of its columns it is.
+    fn span(&self, first: usize, last: usize) -> Option<&[u8]> {
+        let map_of = |column: usize| match self.shape.get(column) {
+            Some(Place::Rest(map) | Place::Entry(map, _)) => Some(*map),
+            Some(Place::File) | None => None,
+        };
+        match (map_of(first), map_of(last)) {
+            (None, None) if (first..last).all(|column| map_of(column).is_none()) => self.row.span(first, last),
+            (Some(map), Some(other)) if map == other => Some(self.row.raw(self.texts[map].place)),
+            _ => None,
         }
     }
 

@@ -1,8 +1,7 @@
 //! Many cells of a row as one JSON object: tags, attributes, and what no column takes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use ahash::RandomState;
 use billing::focus::mapping::Object;
 
 use super::columns::TextColumn;
@@ -14,47 +13,7 @@ use super::row::Row;
 pub(super) struct ObjectColumn {
     /// Members that stand side by side in the file, by their first and last places: most rows have nothing in them.
     runs: Vec<(usize, usize, Vec<Member>)>,
-    /// Set where all columns stand side by side: rows that are the same from the first to the last make the same object.
-    span: Option<(usize, usize)>,
-    known: KnownObjects,
     scratch: Vec<u8>,
-}
-
-/// Objects that were made lately, by what the file had for them.
-#[derive(Default)]
-struct KnownObjects {
-    by_span: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
-    bytes: usize,
-    asked: usize,
-    found: usize,
-}
-
-impl KnownObjects {
-    /// The most bytes that they may take before they are forgotten.
-    const MEMORY: usize = 1 << 20;
-    /// After so many questions it is clear whether it is worth to go on.
-    const TRIED: usize = 4096;
-
-    fn get(&mut self, span: &[u8]) -> Option<&[u8]> {
-        self.asked += 1;
-        let known = self.by_span.get(span)?;
-        self.found += 1;
-        Some(known)
-    }
-
-    fn insert(&mut self, span: &[u8], object: &[u8]) {
-        self.bytes += span.len() + object.len();
-        if self.bytes > Self::MEMORY {
-            self.by_span.clear();
-            self.bytes = 0;
-        }
-        self.by_span.insert(span.into(), object.into());
-    }
-
-    /// Whether most are new: remembering them then costs more than making them.
-    fn is_idle(&self) -> bool {
-        self.asked >= Self::TRIED && self.found * 2 < self.asked
-    }
 }
 
 /// What an object is made of.
@@ -113,35 +72,18 @@ impl ObjectColumn {
                 members.push(Member::Cell(place, [json(key), b":".to_vec()].concat()));
             }
         }
-        let (first, last) = (members.first()?.place(), members.last()?.place());
-        let category = |column: &String| column.split_once('/').map(|(category, _)| category.to_owned());
-        let names = &header.names()[first..=last];
-        let side_by_side = object != Object::Other
-            && members.iter().all(|member| matches!(member, Member::Cell(..)))
-            && names.iter().all(|column| category(column) == category(&names[0]));
-        let span = side_by_side.then_some((first, last));
-        Some(Self { runs: runs(members), span, known: KnownObjects::default(), scratch: Vec::new() })
+        (!members.is_empty()).then(|| Self { runs: runs(members), scratch: Vec::new() })
+    }
+
+    /// The places of its members.
+    pub(super) fn places(&self) -> Vec<usize> {
+        self.runs.iter().flat_map(|(_, _, members)| members).map(Member::place).collect()
     }
 
     /// Appends the row's object, null where all of its cells are empty.
     pub(super) fn fill(&mut self, row: &impl Row, out: &mut TextColumn) -> Result<(), Fault> {
-        // As the file has it: cells that differ only in their quotes are built twice, and come out the same.
-        let Some(span) = self.span.and_then(|(first, last)| row.span(first, last)) else {
-            self.build(row)?;
-            out.push_or_null(&self.scratch);
-            return Ok(());
-        };
-        if let Some(known) = self.known.get(span) {
-            out.push_or_null(known);
-            return Ok(());
-        }
         self.build(row)?;
         out.push_or_null(&self.scratch);
-        if self.known.is_idle() {
-            (self.span, self.known) = (None, KnownObjects::default());
-        } else {
-            self.known.insert(span, &self.scratch);
-        }
         Ok(())
     }
 

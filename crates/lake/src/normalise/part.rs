@@ -16,7 +16,7 @@ use super::charge::{Charge, ChargePlan, Placed, Role};
 use super::columns::BATCH_ROWS;
 use super::csv::CsvRows;
 use super::error::{Fault, IngestError};
-use super::fill::Filler;
+use super::gather::Gathering;
 use super::header::Header;
 use super::limits::{Breach, Meter};
 use super::maps::MappedRows;
@@ -150,7 +150,7 @@ struct Part<'f> {
     header: Header,
     payer: Option<PayerCheck>,
     charges: ChargePlan,
-    fillers: Vec<Filler>,
+    columns: Gathering,
     sums: RunningSums,
     unknown_types: BTreeSet<String>,
     currencies: HashSet<Vec<u8>>,
@@ -169,12 +169,14 @@ struct Part<'f> {
 
 impl<'f> Part<'f> {
     fn new(source: Source<'f>, header: Header) -> Result<Self, IngestError> {
+        let charges = ChargePlan::new(&header);
+        let fillers = plan::fillers(&header, source.delivered);
         Ok(Self {
             file: source.file,
             meter: source.meter,
+            columns: Gathering::new(fillers, header.names(), charges.measures()),
             payer: PayerCheck::new(source.file, &header, source.delivered)?,
-            charges: ChargePlan::new(&header),
-            fillers: plan::fillers(&header, source.delivered),
+            charges,
             sums: RunningSums::new(&header),
             unknown_types: BTreeSet::new(),
             currencies: HashSet::new(),
@@ -192,7 +194,7 @@ impl<'f> Part<'f> {
 
     /// The same for rows that come in batches of columns: some of these are passed on whole.
     fn passing(mut self) -> Self {
-        self.fillers.iter_mut().for_each(Filler::pass);
+        self.columns.pass();
         self.picked = Some(Vec::new());
         self
     }
@@ -268,9 +270,7 @@ impl<'f> Part<'f> {
     fn take(&mut self, block: &impl Block, rows: usize, charges: &mut Vec<Placed>) -> Option<(usize, Fault)> {
         let mut wrong = FirstWrong { rows, found: None };
         wrong.note(self.charge(block, rows, charges));
-        for filler in &mut self.fillers {
-            wrong.note(filler.fill(block, charges));
-        }
+        self.columns.fill(block, charges, |result| wrong.note(result));
         wrong.note(block.check(wrong.rows));
         wrong.note(self.add(block, charges));
         if let Some(picked) = &mut self.picked {
@@ -335,8 +335,8 @@ impl<'f> Part<'f> {
             Some(texts) => pick(&texts, &picked),
             None => Err(ArrowError::InvalidArgumentError("a file without columns has none to pass on".to_owned())),
         };
-        let arrays: Result<Vec<_>, _> = self.fillers.iter_mut().map(|filler| filler.finish(rows, passed)).collect();
-        arrays
+        self.columns
+            .finish(rows, passed)
             .and_then(charges_batch)
             .map_err(|error| IngestError::Charges { file: self.file.to_owned(), reason: error.to_string() })
     }

@@ -4,6 +4,7 @@ mod columns;
 mod damage;
 mod formats;
 mod hostile;
+mod kinds;
 mod money;
 mod payer;
 
