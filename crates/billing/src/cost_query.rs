@@ -1,7 +1,7 @@
 //! Questions about costs, and their answers.
 
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, UtcOffset};
 
 pub use crate::cost_accounts::AccountsAsOf;
 pub use crate::cost_filter::{Filter, MAX_CONDITIONS, MAX_DEPTH};
@@ -256,15 +256,46 @@ impl CostQuery {
         }
     }
 
-    /// The coarsest cut of time that answers the question; `None` where only its billing period counts of a charge.
-    pub fn grain(&self) -> Option<Duration> {
-        if !self.goes_by_charge() && self.rows == Rows::Sums {
-            return None;
+    /// How finely the time of charges must be known to answer the question.
+    pub fn grain(&self) -> Grain {
+        if self.rows == Rows::Charges {
+            return Grain::Charge;
         }
-        let cut = if self.granularity == Granularity::Hour { Duration::HOUR } else { Duration::DAY };
-        let whole = |at: OffsetDateTime| at.unix_timestamp_nanos().rem_euclid(cut.whole_nanoseconds()) == 0;
-        let charges = self.rows == Rows::Charges || !whole(self.from) || !whole(self.until);
-        Some(if charges { Duration::ZERO } else { cut })
+        let by_day = self.accounts_as_of == AccountsAsOf::UsageDay && !self.account_dimensions().is_empty();
+        let finest = match self.granularity {
+            Granularity::Hour => Grain::Hour,
+            Granularity::Day => Grain::Day,
+            Granularity::Month | Granularity::Whole if by_day => Grain::Day,
+            Granularity::Month | Granularity::Whole => Grain::Month,
+        };
+        // Of its billing period, a charge is wherever the question ends.
+        if self.goes_by_charge() { finest.min(Grain::of(self.from)).min(Grain::of(self.until)) } else { finest }
+    }
+}
+
+/// How finely time is told, from the finest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grain {
+    /// By the instant of each charge.
+    Charge,
+    /// By hours.
+    Hour,
+    /// By days.
+    Day,
+    /// By calendar months.
+    Month,
+}
+
+impl Grain {
+    /// The coarsest of which an instant is a beginning, in UTC.
+    fn of(at: OffsetDateTime) -> Self {
+        let at = at.to_offset(UtcOffset::UTC);
+        match (at.day(), at.hour(), at.minute(), at.second(), at.nanosecond()) {
+            (1, 0, 0, 0, 0) => Self::Month,
+            (_, 0, 0, 0, 0) => Self::Day,
+            (_, _, 0, 0, 0) => Self::Hour,
+            _ => Self::Charge,
+        }
     }
 }
 
@@ -388,15 +419,24 @@ mod tests {
     #[test]
     fn the_grain_is_as_fine_as_the_cut_and_the_ends_ask() {
         let until = datetime!(2025-02-01 0:00 UTC);
-        assert_eq!(query().grain(), Some(Duration::DAY));
-        assert_eq!(CostQuery { granularity: Granularity::Hour, ..days(until) }.grain(), Some(Duration::HOUR));
-        assert_eq!(days(datetime!(2025-01-05 1:00 UTC)).grain(), Some(Duration::ZERO));
-        let hours = CostQuery { granularity: Granularity::Hour, ..days(datetime!(2025-01-05 1:00 UTC)) };
-        assert_eq!(hours.grain(), Some(Duration::HOUR));
-        let billed = CostQuery { period_type: PeriodType::BillingPeriod, ..query() };
-        assert_eq!(billed.grain(), None);
-        assert_eq!(CostQuery { granularity: Granularity::Day, ..billed.clone() }.grain(), Some(Duration::DAY));
-        assert_eq!(CostQuery { rows: Rows::Charges, ..billed }.grain(), Some(Duration::ZERO));
+        let month = || CostQuery { granularity: Granularity::Month, ..days(until) };
+        assert_eq!(days(until).grain(), Grain::Day);
+        assert_eq!(month().grain(), Grain::Month);
+        assert_eq!(CostQuery { granularity: Granularity::Whole, ..month() }.grain(), Grain::Month);
+        assert_eq!(CostQuery { from: datetime!(2025-01-02 0:00 UTC), ..month() }.grain(), Grain::Day);
+        assert_eq!(CostQuery { until: datetime!(2025-02-01 0:00 +1), ..month() }.grain(), Grain::Hour);
+        assert_eq!(CostQuery { granularity: Granularity::Hour, ..days(until) }.grain(), Grain::Hour);
+        assert_eq!(days(datetime!(2025-01-05 1:00 UTC)).grain(), Grain::Hour);
+        assert_eq!(days(datetime!(2025-01-05 1:30 UTC)).grain(), Grain::Charge);
+        let billed = CostQuery { period_type: PeriodType::BillingPeriod, ..month() };
+        assert_eq!(CostQuery { until: datetime!(2025-01-05 1:30 UTC), ..billed.clone() }.grain(), Grain::Month);
+        assert_eq!(CostQuery { granularity: Granularity::Day, ..billed.clone() }.grain(), Grain::Day);
+        assert_eq!(CostQuery { rows: Rows::Charges, ..billed.clone() }.grain(), Grain::Charge);
+        // An account may move between units within a month.
+        let by_unit =
+            |accounts_as_of| CostQuery { dimensions: vec![Dimension::AccountUnit], accounts_as_of, ..billed.clone() };
+        assert_eq!(by_unit(AccountsAsOf::UsageDay).grain(), Grain::Day);
+        assert_eq!(by_unit(AccountsAsOf::Today).grain(), Grain::Month);
     }
 
     #[test]

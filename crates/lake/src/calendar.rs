@@ -10,9 +10,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use serde::{Deserialize, Serialize};
 
 /// A length of time that begins with a whole number of itself, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
     Hour,
     Day,
@@ -23,8 +25,17 @@ const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
 impl Unit {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+
     /// When the unit began that the instant `at` lies in, in microseconds since 1970.
-    fn start(self, at: i64) -> i64 {
+    pub(crate) fn start(self, at: i64) -> i64 {
         match self {
             Self::Hour => at - at.rem_euclid(HOUR),
             Self::Day => at - at.rem_euclid(DAY),

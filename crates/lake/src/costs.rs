@@ -12,7 +12,7 @@ use crate::accounts::joined;
 use crate::error::LakeError;
 use crate::held::Held;
 use crate::question::Question;
-use crate::rollup::sums_days;
+use crate::rollup::unit_of;
 use crate::table::{ChargesFile, OrgLake};
 
 impl OrgLake {
@@ -37,7 +37,10 @@ impl OrgLake {
             return Ok(CostAnswer { rows: Vec::new(), truncated: false, deliveries });
         }
         let question = Question::new(query);
-        let charges = if sums_days(query) { self.days(held)? } else { self.charges(held.files)? };
+        let charges = match unit_of(query.grain()) {
+            Some(unit) => self.totals_by(unit, held)?,
+            None => self.charges(held.files)?,
+        };
         let answer = question.plan(joined(charges, query, &self.known_accounts)?)?;
         let mut rows = Vec::new();
         let _place = self.place().await;

@@ -269,7 +269,7 @@ mod tests {
         let snapshot = lake.snapshot().await.unwrap();
         let entry = lake.named(snapshot.as_deref(), &named(name)).await.unwrap();
         lake.note_removal(&entry, datetime!(2026-12-24 18:05 UTC)).await.unwrap();
-        for file in entry.files.iter().chain(entry.rollup.as_ref().map(|rollup| &rollup.file)) {
+        for file in entry.files.iter().chain(entry.rollups.iter().map(|rollup| &rollup.file)) {
             std::fs::remove_file(std::path::Path::new("/").join(file.path.as_ref())).unwrap();
         }
     }

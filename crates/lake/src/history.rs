@@ -30,7 +30,7 @@ pub(crate) struct Record {
     /// The ingest that the month came from before.
     replaces: Option<String>,
     files: Vec<RecordedFile>,
-    rollup: Option<RecordedRollup>,
+    rollups: Vec<RecordedRollup>,
     receipt: Receipt,
 }
 
@@ -47,7 +47,7 @@ impl Record {
     pub(crate) fn of(
         receipt: Receipt,
         replaces: Option<String>,
-        (files, rollup): (&[StagedFile], Option<&StagedRollup>),
+        (files, rollups): (&[StagedFile], &[StagedRollup]),
     ) -> Self {
         let recorded = |file: &StagedFile| RecordedFile {
             name: file.path.filename().unwrap_or_default().to_owned(),
@@ -55,8 +55,8 @@ impl Record {
             size: file.size,
             starts: file.starts,
         };
-        let rollup = rollup.map(|rollup| rollup.recorded);
-        Self { replaces, files: files.iter().map(recorded).collect(), rollup, receipt }
+        let rollups = rollups.iter().map(|rollup| rollup.recorded).collect();
+        Self { replaces, files: files.iter().map(recorded).collect(), rollups, receipt }
     }
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Entry {
     replaces: Option<String>,
     pub(crate) files: Vec<ChargesFile>,
     /// What they sum to by day, where that is kept.
-    pub(crate) rollup: Option<Rollup>,
+    pub(crate) rollups: Vec<Rollup>,
     /// As of its publishing: what came after is not in it.
     pub(crate) delivery: PastDelivery,
     /// When its files were removed, once that is known; they don't come back.
@@ -157,7 +157,7 @@ impl OrgLake {
         if let Some(known) = self.shared.known.get(&path) {
             return Ok(known);
         }
-        let Record { replaces, files, rollup, receipt } = self.read_json(&path).await?;
+        let Record { replaces, files, rollups, receipt } = self.read_json(&path).await?;
         let folder = self.month_path(month)?;
         let file = |RecordedFile { name, rows, size, starts }| ChargesFile {
             path: folder.clone().join(name),
@@ -168,10 +168,10 @@ impl OrgLake {
             starts,
         };
         let files = files.into_iter().map(file).collect();
-        let rollup = rollup.map(|of| self.rollup(month, attempt, of)).transpose()?;
+        let rollups = rollups.into_iter().map(|of| self.rollup(month, attempt, of)).collect::<Result<_, _>>()?;
         let (month, attempt, delivery) = (month.clone(), attempt.to_owned(), PastDelivery::of(&receipt));
         let removed = OnceLock::new();
-        let entry = Arc::new(Entry { month, attempt, replaces, files, rollup, delivery, removed });
+        let entry = Arc::new(Entry { month, attempt, replaces, files, rollups, delivery, removed });
         self.shared.known.put(path, Arc::clone(&entry));
         Ok(entry)
     }

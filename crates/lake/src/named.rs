@@ -9,6 +9,7 @@ use datafusion::functions_aggregate::expr_fn::{count, max};
 use datafusion::logical_expr::lit;
 use futures::FutureExt;
 
+use crate::calendar::Unit;
 use crate::error::LakeError;
 use crate::session::column;
 use crate::table::{OrgLake, PERIOD_COLUMN};
@@ -27,7 +28,7 @@ impl OrgLake {
                 let order = order
                     .into_iter()
                     .chain([column("last").sort(false, false), column("SubAccountName").sort(true, false)]);
-                let accounts = self.days(held)?.filter(id.clone().is_not_null())?;
+                let accounts = self.totals_by(Unit::Month, held)?.filter(id.clone().is_not_null())?;
                 let groups = vec![id, column("SubAccountName")];
                 let accounts = accounts.aggregate(groups, vec![last])?.sort(order.collect())?;
                 let mut all: Vec<BilledAccount> = Vec::new();

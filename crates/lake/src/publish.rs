@@ -48,10 +48,10 @@ impl OrgLake {
     ///
     /// [`LakeError::Conflict`] where the month was published, or its connection forgotten, since the delivery was begun.
     pub async fn publish(&self, reconciled: Reconciled) -> Result<Receipt, LakeError> {
-        let Reconciled { mut receipt, attempt, month, fence, files, rollup } = reconciled;
+        let Reconciled { mut receipt, attempt, month, fence, files, rollups } = reconciled;
         receipt.published_at = OffsetDateTime::now_utc();
         // Before the commit: a published month always has its record. Without the commit nobody looks for it.
-        let record = Record::of(receipt.clone(), fence.replaces.clone(), (&files, rollup.as_ref()));
+        let record = Record::of(receipt.clone(), fence.replaces.clone(), (&files, &rollups));
         self.write_record(attempt, &record).await?;
         for _ in 0..ATTEMPTS {
             let snapshot = self.snapshot_or_create().await?;
@@ -70,10 +70,8 @@ impl OrgLake {
             }
         }
         // Nothing of ours was committed, so nobody reads these.
-        self.remove(&files).await;
-        if let Some(rollup) = rollup {
-            self.remove(&[rollup.file]).await;
-        }
+        let rollups = rollups.into_iter().map(|rollup| rollup.file);
+        self.remove(&files.into_iter().chain(rollups).collect::<Vec<_>>()).await;
         Err(LakeError::Conflict { connect: month.connect, period: month.period })
     }
 

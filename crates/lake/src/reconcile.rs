@@ -30,7 +30,7 @@ pub struct Reconciled {
     pub(crate) month: Month,
     pub(crate) fence: Fence,
     pub(crate) files: Vec<StagedFile>,
-    pub(crate) rollup: Option<StagedRollup>,
+    pub(crate) rollups: Vec<StagedRollup>,
 }
 
 impl Reconciled {
@@ -45,9 +45,9 @@ impl Staging {
     /// digit, what those files say. Otherwise nothing is left staged, and the error names what disagrees.
     pub async fn reconcile(self) -> Result<Reconciled, LakeError> {
         match self.prove().await {
-            Ok((receipt, files, rollup)) => {
+            Ok((receipt, files, rollups)) => {
                 let Self { attempt, month, fence, .. } = self;
-                Ok(Reconciled { receipt, attempt, month, fence, files, rollup })
+                Ok(Reconciled { receipt, attempt, month, fence, files, rollups })
             }
             Err(error) => {
                 self.discard().await;
@@ -56,8 +56,8 @@ impl Staging {
         }
     }
 
-    /// The receipt, the files that it is true of, and what they sum to by day.
-    async fn prove(&self) -> Result<(Receipt, Vec<StagedFile>, Option<StagedRollup>), LakeError> {
+    /// The receipt, the files that it is true of, and what they sum to.
+    async fn prove(&self) -> Result<(Receipt, Vec<StagedFile>, Vec<StagedRollup>), LakeError> {
         let (mut totals, mut parts) = {
             let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
             (done.totals.clone().unwrap_or_default(), done.parts.clone())
@@ -71,7 +71,10 @@ impl Staging {
             });
         }
         totals.sums.charges_added += self.stage_closing_charges(&totals).await?;
-        let files = self.done.lock().unwrap_or_else(PoisonError::into_inner).files.clone();
+        let (files, tally) = {
+            let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            (done.files.clone(), std::mem::take(&mut done.tally))
+        };
         let lake = self.read_back(&files).await?;
         // Parts are read in whatever order they come; the receipt lists them in the manifest's.
         let place = |key: &str| self.head.parts.iter().position(|part| part.key == key);
@@ -87,8 +90,8 @@ impl Staging {
         let (Month { connect, period }, manifest) = (self.month.clone(), self.head.manifest_key.clone());
         let disagreement = |source| LakeError::Disagreement { connect, period, manifest, source: Box::new(source) };
         let receipt = reconcile(read, &lake, OffsetDateTime::now_utc()).map_err(disagreement)?;
-        let rollup = self.roll_up(&files, &lake).await?;
-        Ok((receipt, files, rollup))
+        let rollups = self.roll_up(tally, &lake).await?;
+        Ok((receipt, files, rollups))
     }
 
     /// Stages the charges that only the delivery as a whole gives, and answers with how many those are.
@@ -102,7 +105,7 @@ impl Staging {
                 charges.into_iter().try_for_each(|batch| batches.send(batch)).map_err(|_| IngestError::Stopped)
             };
             let ((), file) = self.write_file(send).await?;
-            self.done.lock().unwrap_or_else(PoisonError::into_inner).files.push(file);
+            self.done.lock().unwrap_or_else(PoisonError::into_inner).keep(file);
         }
         Ok(count)
     }

@@ -28,6 +28,7 @@ use crate::error::{IngestError, LakeError};
 use crate::feed::{Downloaded, Feed, pump};
 use crate::normalise::{Normaliser, PartTotals};
 use crate::publish::Fence;
+use crate::rollup::Tally;
 use crate::schema::charges_schema;
 use crate::table::{ChargesFile, Month, OrgLake};
 
@@ -83,6 +84,22 @@ pub(crate) struct Done {
     pub(crate) totals: Option<PartTotals>,
     pub(crate) parts: Vec<PartReceipt>,
     pub(crate) files: Vec<StagedFile>,
+    /// What their charges sum to.
+    pub(crate) tally: Tally,
+}
+
+impl Done {
+    /// Counts a file among what was read.
+    pub(crate) fn keep(&mut self, WrittenFile { file, tally }: WrittenFile) {
+        self.files.push(file);
+        self.tally.merge(tally);
+    }
+}
+
+/// A data file just written, and what its charges sum to.
+pub(crate) struct WrittenFile {
+    pub(crate) file: StagedFile,
+    tally: Tally,
 }
 
 /// A data file that is stored and not yet published.
@@ -188,18 +205,18 @@ impl Staging {
 
     /// Takes a file without charges away again: overwriting with fewer parts leaves AWS's surplus ones empty, and a
     /// question would open each for nothing.
-    async fn unless_empty(&self, file: StagedFile) -> Result<Option<StagedFile>, LakeError> {
-        if file.rows > 0 {
-            return Ok(Some(file));
+    async fn unless_empty(&self, written: WrittenFile) -> Result<Option<WrittenFile>, LakeError> {
+        if written.file.rows > 0 {
+            return Ok(Some(written));
         }
-        self.lake.shared.store.delete(&file.path).await?;
+        self.lake.shared.store.delete(&written.file.path).await?;
         Ok(None)
     }
 
     pub(crate) fn finish_part(
         &self,
         totals: PartTotals,
-        file: Option<StagedFile>,
+        file: Option<WrittenFile>,
         receipt: PartReceipt,
     ) -> Result<(), LakeError> {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,7 +225,9 @@ impl Staging {
             none => *none = Some(totals),
         }
         done.parts.push(receipt);
-        done.files.extend(file);
+        if let Some(file) = file {
+            done.keep(file);
+        }
         Ok(())
     }
 
@@ -216,7 +235,7 @@ impl Staging {
     pub(crate) async fn write_file<T: Send + 'static>(
         &self,
         produce: impl FnOnce(SyncSender<RecordBatch>) -> Result<T, IngestError> + Send + 'static,
-    ) -> Result<(T, StagedFile), LakeError> {
+    ) -> Result<(T, WrittenFile), LakeError> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let path = self.lake.data_path(&self.month, self.attempt, number)?;
         let (encoder, chunks) = Encoder::new(&charges_schema(), self.lake.shared.settings.part_memory / 4)?;
@@ -235,8 +254,8 @@ impl Staging {
         }
         // The last of the three in the row knows why the ones before it were stopped.
         storing.await??;
-        let Written { rows, size, starts } = written?;
-        Ok((produced?, StagedFile { path, rows, size, starts }))
+        let (Written { rows, size, starts }, tally) = written?;
+        Ok((produced?, WrittenFile { file: StagedFile { path, rows, size, starts }, tally }))
     }
 
     /// Removes what was staged. What it misses, a sweep finds.
@@ -266,11 +285,13 @@ impl Staging {
     }
 }
 
-fn encode(mut encoder: Encoder, batches: &Receiver<RecordBatch>) -> parquet::errors::Result<Written> {
+fn encode(mut encoder: Encoder, batches: &Receiver<RecordBatch>) -> parquet::errors::Result<(Written, Tally)> {
+    let mut tally = Tally::default();
     for batch in batches {
         encoder.write(&batch)?;
+        tally.add(&batch)?;
     }
-    encoder.finish()
+    Ok((encoder.finish()?, tally))
 }
 
 #[cfg(test)]

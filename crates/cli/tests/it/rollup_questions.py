@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 RULES = Path(__file__).resolve().parents[3] / "billing/data/category-rules-aws.csv"
+AMOUNTS = ("BilledCost", "EffectiveCost", "ListCost", "x_UnblendedCost", "x_BlendedCost")
 # Names of accounts are not here: they come from Organizations, which DuckDB does not know.
 COLUMNS = {
     "vendor_account": "SubAccountId",
@@ -218,16 +219,16 @@ def forge(org):
     forged = 0
     for record in org.glob("receipts/*/*/*.json"):
         told = json.loads(record.read_text())
-        if not told.get("rollup"):
-            continue
-        rollup = org / "rollups" / record.relative_to(org / "receipts").with_name(f"{record.stem}-day.parquet")
-        wrong = rollup.with_name("wrong")
-        amounts = ", ".join(f"({name} + 1)::DECIMAL(38, 18) AS {name}" for name in ("BilledCost", "EffectiveCost", "ListCost", "x_UnblendedCost", "x_BlendedCost"))
-        database.execute(f"COPY (SELECT * REPLACE ({amounts}) FROM read_parquet('{rollup}')) TO '{wrong}' (FORMAT parquet)")
-        wrong.replace(rollup)
-        told["rollup"] |= {"size": rollup.stat().st_size, "crc": zlib.crc32(rollup.read_bytes())}
+        for recorded in told.get("rollups", []):
+            name = f"{record.stem}-{recorded['unit']}.parquet"
+            rollup = org / "rollups" / record.relative_to(org / "receipts").with_name(name)
+            wrong = rollup.with_name("wrong")
+            amounts = ", ".join(f"({name} + 1)::DECIMAL(38, 18) AS {name}" for name in AMOUNTS)
+            database.execute(f"COPY (SELECT * REPLACE ({amounts}) FROM read_parquet('{rollup}')) TO '{wrong}' (FORMAT parquet)")
+            wrong.replace(rollup)
+            recorded |= {"size": rollup.stat().st_size, "crc": zlib.crc32(rollup.read_bytes())}
+            forged += 1
         record.write_text(json.dumps(told))
-        forged += 1
     return forged
 
 

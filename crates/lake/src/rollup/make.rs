@@ -1,31 +1,40 @@
-//! Making a rollup: the staged charges of a delivery, summed by day and by what questions group by, into one Parquet file.
+//! Making a rollup: what the charges of a delivery sum to by time and by what questions group by, in one Parquet file.
 
-use std::io::Write;
+use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::{max, min};
-use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
-use billing::money::Amount;
+use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+use billing::money::{Amount, PRECISION, SCALE};
 use billing::reconcile::{LakeSums, SumOverflow};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::functions_aggregate::expr_fn::sum;
-use datafusion::logical_expr::{Expr, lit};
-use datafusion::prelude::DataFrame;
 use flate2::Crc;
-use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-use super::{AMOUNTS, DIMENSIONS, RecordedRollup, SPLIT, StagedRollup, TOLD_APART};
-use crate::calendar::{Unit, start_of};
+use super::tally::{Key, Refusal, Sums, Tally, start};
+use super::{AMOUNTS, DIMENSIONS, RecordedRollup, SPLIT, StagedRollup, UNITS};
+use crate::calendar::Unit;
 use crate::error::LakeError;
-use crate::session::column;
+use crate::schema::charges_schema;
 use crate::stage::{StagedFile, Staging};
 use crate::table::START_COLUMN;
+
+/// Why there is no rollup.
+#[derive(Debug, thiserror::Error)]
+enum Unmade {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Overflow(#[from] SumOverflow),
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    #[error(transparent)]
+    Parquet(#[from] ParquetError),
+}
 
 /// The largest file that is kept: it is written and read whole.
 const MOST_BYTES: usize = 64 << 20;
@@ -49,76 +58,78 @@ struct Written {
 }
 
 impl Staging {
-    /// Sums the staged charges by day, and stores that. `None` where there is nothing to sum, or no rollup can be had that adds
-    /// up to `sums`: questions then read the charges.
-    pub(crate) async fn roll_up(
-        &self,
-        files: &[StagedFile],
-        sums: &LakeSums,
-    ) -> Result<Option<StagedRollup>, LakeError> {
-        if sums.charges == sums.split_cost_rows {
-            return Ok(None);
+    /// Stores what the charges that were staged sum to, by day and by month. Nothing where there is nothing to sum, or no rollup
+    /// can be had that adds up to `sums`, which were read back: questions then read the charges.
+    pub(crate) async fn roll_up(&self, tally: Tally, sums: &LakeSums) -> Result<Vec<StagedRollup>, LakeError> {
+        let (tally, totals) = (Arc::new(tally), Totals::of(sums)?);
+        let mut staged = Vec::new();
+        if sums.charges > sums.split_cost_rows {
+            for unit in UNITS {
+                staged.extend(self.roll_up_by(unit, Arc::clone(&tally), &totals).await?);
+            }
         }
-        let Written { bytes, rows, starts, totals } = match self.summed(files).await {
-            Ok(Some(written)) => written,
-            Ok(None) => return Ok(None),
-            Err(error @ LakeError::Storage(_)) => return Err(error),
+        Ok(staged)
+    }
+
+    async fn roll_up_by(
+        &self,
+        unit: Unit,
+        tally: Arc<Tally>,
+        expected: &Totals,
+    ) -> Result<Option<StagedRollup>, LakeError> {
+        let Written { bytes, rows, starts, totals } = match spawn_blocking(move || write(&tally, unit)).await? {
+            Ok(written) => written,
             // The delivery is proven; without a rollup it is only slower to ask.
             Err(error) => {
                 tracing::warn!(connect = %self.month.connect, period = %self.month.period, %error, "no rollup was made");
                 return Ok(None);
             }
         };
-        if totals != Totals::of(sums)? {
+        if totals != *expected {
             tracing::error!(connect = %self.month.connect, period = %self.month.period, "a rollup did not add up to its charges");
             return Ok(None);
         }
         let mut crc = Crc::new();
         crc.update(&bytes);
-        let recorded = RecordedRollup { rows, size: bytes.len() as u64, crc: crc.sum(), starts };
-        let path = self.lake.rollup_path(&self.month, &self.attempt())?;
+        let recorded = RecordedRollup { unit, rows, size: bytes.len() as u64, crc: crc.sum(), starts };
+        let path = self.lake.rollup_path(&self.month, &self.attempt(), unit)?;
         self.lake.shared.store.put(&path, PutPayload::from(bytes)).await?;
         Ok(Some(StagedRollup { file: StagedFile { path, rows, size: recorded.size, starts }, recorded }))
     }
-
-    async fn summed(&self, files: &[StagedFile]) -> Result<Option<Written>, LakeError> {
-        let charges = self.lake.charges(files.iter().map(|file| self.charges_file(file)).collect())?;
-        let days = plan(charges)?.execute_stream().await?;
-        let runtime = Handle::current();
-        spawn_blocking(move || runtime.block_on(encode(days))).await?
-    }
 }
 
-/// The rows of a rollup: sorted, so that columns are long runs of one value.
-fn plan(charges: DataFrame) -> Result<DataFrame, LakeError> {
-    let missing = |name: &str| format!("no {name}");
-    let day = start_of(Unit::Day, column(START_COLUMN)).alias(START_COLUMN);
-    let missings = TOLD_APART.map(|name| column(name).is_null().alias(missing(name)));
-    let groups = DIMENSIONS.map(column).into_iter().chain([day]).chain(missings).collect();
-    let sums = AMOUNTS.map(|name| sum(column(name)).alias(name)).to_vec();
-    let order = DIMENSIONS.into_iter().chain([START_COLUMN]);
-    let order = order.map(column).chain(TOLD_APART.map(|name| column(&missing(name))));
-    let order = order.map(|by| by.sort(true, true)).collect();
-    let columns = DIMENSIONS.into_iter().chain([START_COLUMN]).chain(AMOUNTS);
-    let columns: Vec<Expr> = columns.map(column).chain([lit(false).alias(SPLIT)]).collect();
-    Ok(charges.filter(!column(SPLIT))?.aggregate(groups, sums)?.sort(order)?.select(columns)?)
-}
-
-/// The Parquet file; `None` where it would be too large.
-async fn encode(mut days: SendableRecordBatchStream) -> Result<Option<Written>, LakeError> {
-    let mut written = Written::default();
-    let mut writer = ArrowWriter::try_new(Vec::new(), days.schema(), Some(properties()))?;
-    while let Some(batch) = days.try_next().await? {
-        written.add(&batch)?;
-        writer.write(&batch)?;
-        if writer.bytes_written() > MOST_BYTES {
-            return Ok(None);
-        }
+/// The Parquet file; its rows are sorted, so that columns are long runs of one value.
+fn write(tally: &Tally, unit: Unit) -> Result<Written, Unmade> {
+    let rows = tally.sorted(unit)?;
+    let batch = batch(tally, &rows)?;
+    let mut written = Written { rows: rows.len() as u64, ..Written::default() };
+    for (key, sums) in &rows {
+        written.add(start(key), sums)?;
     }
-    writer.flush()?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties()))?;
+    writer.write(&batch)?;
     written.bytes = writer.into_inner()?;
-    written.bytes.flush().map_err(parquet::errors::ParquetError::from)?;
-    Ok((written.bytes.len() <= MOST_BYTES).then_some(written))
+    if written.bytes.len() > MOST_BYTES { Err(Refusal::TooMany.into()) } else { Ok(written) }
+}
+
+/// The rows as charges have them.
+fn batch(tally: &Tally, rows: &[(Key, Sums)]) -> Result<RecordBatch, ArrowError> {
+    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
+    for (at, name) in DIMENSIONS.into_iter().enumerate() {
+        let texts = rows.iter().map(|(key, _)| tally.text(at, key[at]).and_then(|text| str::from_utf8(text).ok()));
+        columns.push((name, Arc::new(texts.collect::<StringArray>())));
+    }
+    let starts = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|(key, _)| start(key)));
+    columns.push((START_COLUMN, Arc::new(starts.with_timezone("UTC"))));
+    for (at, name) in AMOUNTS.into_iter().enumerate() {
+        let sums: Decimal128Array = rows.iter().map(|(_, sums)| sums[at].map(Amount::unscaled)).collect();
+        columns.push((name, Arc::new(sums.with_precision_and_scale(PRECISION, SCALE.cast_signed())?)));
+    }
+    columns.push((SPLIT, Arc::new(BooleanArray::from(vec![false; rows.len()]))));
+    let schema = charges_schema();
+    let fields = columns.iter().map(|(name, _)| schema.field_with_name(name).cloned());
+    let schema = Schema::new(fields.collect::<Result<Vec<_>, _>>()?);
+    RecordBatch::try_new(Arc::new(schema), columns.into_iter().map(|(_, array)| array).collect())
 }
 
 fn properties() -> WriterProperties {
@@ -131,24 +142,15 @@ fn properties() -> WriterProperties {
 }
 
 impl Written {
-    fn add(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
-        self.rows += batch.num_rows() as u64;
-        let starts = batch.column(DIMENSIONS.len()).as_primitive::<TimestampMicrosecondType>();
-        if let (Some(first), Some(last)) = (min(starts), max(starts)) {
-            let known = self.starts.unwrap_or((first, last));
-            self.starts = Some((known.0.min(first), known.1.max(last)));
-        }
-        let amounts = |name: &str| {
-            let at = AMOUNTS.iter().position(|amount| *amount == name)?;
-            Some(batch.column(DIMENSIONS.len() + 1 + at).as_primitive::<Decimal128Type>())
-        };
+    fn add(&mut self, start: i64, sums: &Sums) -> Result<(), SumOverflow> {
+        let (first, last) = self.starts.unwrap_or((start, start));
+        self.starts = Some((first.min(start), last.max(start)));
         let Totals { unblended, billed, effective, list } = &mut self.totals;
         let totals =
             [("x_UnblendedCost", unblended), ("BilledCost", billed), ("EffectiveCost", effective), ("ListCost", list)];
         for (name, total) in totals {
-            for amount in amounts(name).into_iter().flatten().flatten() {
-                add(total, Amount::from_unscaled(amount))?;
-            }
+            let sum = AMOUNTS.iter().zip(sums).find(|(amount, _)| **amount == name).and_then(|(_, sum)| *sum);
+            add(total, sum.unwrap_or_default())?;
         }
         Ok(())
     }

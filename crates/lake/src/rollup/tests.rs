@@ -59,6 +59,12 @@ fn files(test: &TestLake) -> Vec<std::path::PathBuf> {
     folder.read_dir().map_or(Vec::new(), |files| files.map(|file| file.unwrap().path()).collect())
 }
 
+/// The one rollup on disk that sums by `unit`.
+fn file_by(test: &TestLake, unit: &str) -> std::path::PathBuf {
+    let is_by = |file: &std::path::PathBuf| file.to_str().unwrap().ends_with(&format!("-{unit}.parquet"));
+    files(test).into_iter().find(is_by).unwrap()
+}
+
 const DAYS: [&str; 4] = ["321.000000000000000001", "28.000000000000000001", "50000", "50000"];
 
 async fn lake() -> (TestLake, OrgLake) {
@@ -103,7 +109,7 @@ async fn an_hour_is_not_told_by_days() {
 #[tokio::test]
 async fn a_rollup_that_is_gone_or_damaged_is_not_used() {
     let (test, _) = lake().await;
-    let file = files(&test).pop().unwrap();
+    let file = file_by(&test, "day");
     let whole = std::fs::read(&file).unwrap();
     for at in [0, whole.len() / 3, whole.len() / 2, whole.len() - 1] {
         let mut damaged = whole.clone();
@@ -115,6 +121,27 @@ async fn a_rollup_that_is_gone_or_damaged_is_not_used() {
     assert_eq!(ask(&test.reopened(100_001), &query()).await.1, 1);
     std::fs::remove_file(&file).unwrap();
     assert_eq!(ask(&test.reopened(100_001), &query()).await, (DAYS.map(str::to_owned).to_vec(), 0));
+}
+
+#[tokio::test]
+async fn whole_months_come_from_months_and_from_days_where_those_are_gone() {
+    let (test, _) = lake().await;
+    let months = CostQuery { granularity: Granularity::Month, ..query() };
+    let sums = ["50321.000000000000000001", "50028.000000000000000001"].map(str::to_owned).to_vec();
+    let [days, month] = ["day", "month"].map(|unit| file_by(&test, unit));
+    // Each is taken away once, and what is left answers.
+    let aside = days.with_extension("aside");
+    std::fs::rename(&days, &aside).unwrap();
+    assert_eq!(ask(&test.reopened(100_001), &months).await, (sums.clone(), 1));
+    assert_eq!(ask(&test.reopened(100_001), &query()).await.1, 0);
+    std::fs::rename(&aside, &days).unwrap();
+    std::fs::remove_file(&month).unwrap();
+    assert_eq!(ask(&test.reopened(100_001), &months).await, (sums.clone(), 1));
+    // Half a month is not told by months.
+    let half = CostQuery { until: datetime!(2026-09-03 0:00 UTC), ..months.clone() };
+    assert_eq!(ask(&test.reopened(100_001), &half).await.0[0], "321.000000000000000001");
+    std::fs::remove_file(&days).unwrap();
+    assert_eq!(ask(&test.reopened(100_001), &months).await, (sums, 0));
 }
 
 #[tokio::test]
@@ -132,12 +159,12 @@ async fn a_rollup_of_an_ingest_that_was_not_published_is_swept() {
     let (test, lake) = lake().await;
     let killed = lake.prepare(&head("b"), &charges()).await.unwrap();
     drop(killed);
-    assert_eq!(files(&test).len(), 2);
-    assert_eq!(lake.sweep_all().await.unwrap(), 2, "the charges and the rollup");
+    assert_eq!(files(&test).len(), 4);
+    assert_eq!(lake.sweep_all().await.unwrap(), 3, "the charges and the rollups");
     let refused = lake.prepare(&head("b"), &charges()).await.unwrap();
     lake.fence_off(&head("b").connect, head("b").period).await.unwrap();
     lake.publish(refused).await.unwrap_err();
-    assert_eq!(files(&test).len(), 1, "what lost takes its rollup away");
+    assert_eq!(files(&test).len(), 2, "what lost takes its rollups away");
     assert_eq!(ask(&lake, &query()).await.1, 1);
 }
 
