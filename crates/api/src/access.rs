@@ -41,7 +41,7 @@ use time::OffsetDateTime;
 pub(crate) use self::accounts::AccountOfPath;
 pub(crate) use self::connecting::ConnectBody;
 use crate::error::ApiError;
-use crate::limits::{Limits, Tally};
+use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::settings::HttpSettings;
 
@@ -53,14 +53,13 @@ pub(crate) struct Http {
     app: Arc<App>,
     settings: Arc<HttpSettings>,
     limits: Arc<Limits>,
-    failures: Arc<Tally>,
     meter: Arc<Meter>,
 }
 
 impl Http {
     pub(crate) fn new(app: Arc<App>, settings: HttpSettings) -> Self {
         let limits = Arc::new(Limits::new(&settings.limits));
-        Self { app, settings: Arc::new(settings), limits, failures: Arc::default(), meter: Arc::default() }
+        Self { app, settings: Arc::new(settings), limits, meter: Arc::default() }
     }
 
     pub(crate) fn settings(&self) -> &HttpSettings {
@@ -104,7 +103,7 @@ impl Http {
         if !error.is_unauthorized() {
             return error;
         }
-        self.failures.add(&self.app, (from.address, org.and_then(|org| org.parse().ok())));
+        self.app.note_failure(from.address, org.and_then(|org| org.parse().ok()));
         match self.limits.count(from.address, org) {
             Some(wait) => ApiError::too_many("too many failed authentications of late", wait),
             None => error,

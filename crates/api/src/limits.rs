@@ -5,7 +5,6 @@
 //! nobody outside can aim with; who shares a place with a culprit is at worst told to wait after a failure of their own.
 
 mod network;
-mod tally;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -17,7 +16,6 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 pub use network::{Network, NoNetwork};
-pub(crate) use tally::Tally;
 
 /// Places for addresses.
 const ADDRESSES: u64 = 1 << 16;

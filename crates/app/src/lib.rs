@@ -15,6 +15,7 @@ mod disconnect;
 pub mod discover;
 mod error;
 pub mod export;
+mod failures;
 pub mod health;
 mod ingest;
 pub mod jobs;
@@ -58,6 +59,7 @@ pub use account::{AwsAccount, PartStream, Tried};
 pub use error::AppError;
 
 use crate::accounts::Remembered;
+use crate::failures::Failures;
 use crate::health::Pulse;
 use crate::jobs::JobSettings;
 use crate::metrics::Counters;
@@ -137,6 +139,8 @@ pub struct App {
     answered_pages: Mutex<HashMap<Key, AnsweredPage>>,
     /// When the poll last came round.
     pulse: Pulse,
+    /// Failures to authenticate that the audit log does not say yet.
+    failures: Failures,
 }
 
 impl App {
@@ -165,6 +169,7 @@ impl App {
             accounts: Mutex::default(),
             answered_pages: Mutex::default(),
             pulse: Pulse::default(),
+            failures: Failures::default(),
         }
     }
 

@@ -137,6 +137,13 @@ pub enum LogFormat {
     Json,
 }
 
+impl Command {
+    /// Whether this process will read bills, which takes the most memory of all that there is to do.
+    pub fn reads_bills(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Ingest(_))
+    }
+}
+
 /// What can be asked.
 #[derive(Debug, Subcommand)]
 pub enum Command {

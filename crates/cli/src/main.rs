@@ -4,6 +4,7 @@ mod args;
 mod aws_account;
 mod commands;
 mod csv;
+mod memory;
 mod money;
 mod out;
 mod progress;
@@ -22,6 +23,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.command.reads_bills() {
+        memory::give_back_soon();
+    }
     // Two TLS providers are linked; without a default one, the first connection would panic.
     let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     debug_assert!(installed.is_ok(), "nothing installs a provider before main");

@@ -1,6 +1,7 @@
 //! Who may ask. A session reaches an org only through a [`Viewer`], which is made from a token that was proven to be that org's,
 //! and proven again before each statement: a token that was revoked or has expired answers nothing more.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use app::sql::{SqlAnswer, SqlQuestion};
@@ -33,18 +34,32 @@ impl Door {
     }
 
     /// Lets somebody in. Where the user or the database is called like an org, it must be the token's.
-    pub(crate) async fn enter(&self, token: SecretString, names: [Option<&str>; 2]) -> Result<Viewer, Fault> {
-        let org = whose(&self.0, &token).await?;
-        let other = |name: &str| name.parse::<OrgId>().is_ok_and(|named| named != org);
-        if names.into_iter().flatten().any(other) {
-            return Err(refused());
+    /// The audit log hears of who is not let in, and from where.
+    pub(crate) async fn enter(
+        &self,
+        peer: IpAddr,
+        token: SecretString,
+        names: [Option<&str>; 2],
+    ) -> Result<Viewer, Fault> {
+        let named = || names.into_iter().flatten().filter_map(|name| name.parse::<OrgId>().ok());
+        match whose(&self.0, &token).await {
+            Ok(org) if named().all(|named| named == org) => Ok(Viewer { app: Arc::clone(&self.0), org, token }),
+            found => {
+                let fault = found.err().unwrap_or_else(refused);
+                if fault.code == REFUSED_CODE {
+                    self.0.note_failure(Some(peer), named().next());
+                }
+                Err(fault)
+            }
         }
-        Ok(Viewer { app: Arc::clone(&self.0), org, token })
     }
 }
 
+/// Postgres's code for a password that is wrong.
+const REFUSED_CODE: &str = "28P01";
+
 fn refused() -> Fault {
-    Fault::fatal("28P01", REFUSED)
+    Fault::fatal(REFUSED_CODE, REFUSED)
 }
 
 /// The org that a token speaks for.

@@ -119,8 +119,7 @@ async fn start(
                 return None;
             }
             version if version >> 16 == 3 => {
-                let entered =
-                    enter((&mut stream, &mut reader), body, (shared, secured || peer.is_loopback(), place)).await;
+                let entered = enter((&mut stream, &mut reader), body, (shared, peer, secured, place)).await;
                 return match entered {
                     Ok((viewer, session, unknown)) => {
                         let newer = version & 0xffff != 0 || !unknown.is_empty();
@@ -154,9 +153,9 @@ async fn refuse(stream: &mut Box<dyn Stream>, fault: &Fault) {
 async fn enter(
     (stream, reader): (&mut Box<dyn Stream>, &mut Reader),
     mut body: Bytes,
-    (shared, private, place): (&Shared, bool, Option<&OwnedSemaphorePermit>),
+    (shared, peer, secured, place): (&Shared, IpAddr, bool, Option<&OwnedSemaphorePermit>),
 ) -> Result<(Viewer, Session, Vec<String>), Fault> {
-    if !private {
+    if !secured && !peer.is_loopback() {
         return Err(Fault::fatal(
             "28000",
             "the password would cross the network in clear text: connect with `sslmode=require`",
@@ -187,7 +186,7 @@ async fn enter(
         }
         Err(ReadError::Ended(_)) => return Err(gone()),
     };
-    let entered = shared.door.enter(SecretString::from(password), [user.as_deref(), database.as_deref()]).await;
+    let entered = shared.door.enter(peer, SecretString::from(password), [user.as_deref(), database.as_deref()]).await;
     if entered.is_err() {
         tokio::time::sleep(PENANCE).await;
     }

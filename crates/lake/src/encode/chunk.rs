@@ -27,8 +27,10 @@ use crate::intern::{Interner, Number};
 const PAGE_ROWS: usize = 16 << 10;
 /// … or this many bytes of values that are written out.
 const PAGE_BYTES: usize = 256 << 10;
-/// A dictionary that has grown beyond this many bytes is no longer added to: what follows is written out.
-const DICTIONARY_BYTES: usize = 512 << 10;
+/// A dictionary of texts that has grown beyond this many bytes is no longer added to: what follows is written out.
+const TEXT_DICTIONARY_BYTES: usize = 512 << 10;
+/// The same for numbers, which take little more room than their place in a dictionary; a small one stays in the cache.
+const NUMBER_DICTIONARY_BYTES: usize = 128 << 10;
 /// Stands for a value that is in no dictionary yet.
 const NO_NUMBER: u32 = u32::MAX;
 /// The longest value that statistics tell.
@@ -227,16 +229,22 @@ impl Chunk {
         };
         self.keep(CompressedPage::new(page, raw.len()));
         self.page.clear();
-        if self.dictionary.size() > DICTIONARY_BYTES && !self.pruned_by {
+        let most = if self.is_text() { TEXT_DICTIONARY_BYTES } else { NUMBER_DICTIONARY_BYTES };
+        if self.dictionary.size() > most && !self.pruned_by {
             self.form = Form::Plain;
         }
         Ok(())
     }
 
-    /// Whether nearly each of a first page's values is new. What questions are pruned by stays a dictionary, for its bounds.
+    fn is_text(&self) -> bool {
+        self.column.physical_type() == Type::BYTE_ARRAY
+    }
+
+    /// Whether most of a first page's values are new: nearly each text, or each other number. What questions are pruned by stays a dictionary, for its bounds.
     fn is_unlike(&self, values: usize) -> bool {
         let first = self.pages.is_empty() && self.form == Form::Numbers && !self.pruned_by;
-        first && values > 64 && self.dictionary.len() * 4 > values * 3
+        let (new, of) = if self.is_text() { (3, 4) } else { (1, 2) };
+        first && values > 64 && self.dictionary.len() * of > values * new
     }
 
     fn keep(&mut self, page: CompressedPage) {

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use super::{Tenant, port, server};
 use crate::kit::server::{Install, Server};
@@ -67,6 +70,19 @@ async fn psql_lists_describes_and_asks() {
         let refused = ask(&["SELECT 1"], "bca_00000000000000000000000000000000");
         let talk = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && talk.contains("the password must be an access token"), "{talk}");
+    }
+    // They are counted for a moment before they are written down.
+    let entries = || server.install().json(&["audit", "show", "--json", "--org", &org]);
+    let told = |entries: &Value| {
+        entries.as_array().unwrap().iter().any(|entry| {
+            (&entry["act"], &entry["outcome"]) == (&json!("authenticate"), &json!("refused"))
+                && entry["address"] == "127.0.0.1"
+        })
+    };
+    let started = Instant::now();
+    while !told(&entries()) {
+        assert!(started.elapsed() < Duration::from_secs(60), "the audit log does not say who was not let in");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Failures on their way to the audit log: counted for a while, then written as one entry an address and org, so that whoever
+//! Failures to authenticate on their way to the audit log, from whatever listener: counted for a while, then written as one entry an address and org, so that whoever
 //! fails a million times fills no log.
 
 use std::collections::HashMap;
@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use app::App;
-use app::audit::{Act, Actor, Outcome, Subject, Who};
 use billing::names::OrgId;
 use tokio::time::Instant;
+
+use crate::App;
+use crate::audit::{Act, Actor, Outcome, Subject, Who};
 
 /// How long failures are counted before they are written, once some were written of late.
 const EVERY: Duration = Duration::from_mins(1);
@@ -23,7 +24,7 @@ type Key = (Option<IpAddr>, Option<OrgId>);
 
 /// What was counted and is not written yet.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct Failures {
     counted: Mutex<Counted>,
 }
 
@@ -45,34 +46,35 @@ impl Counted {
     }
 }
 
-impl Tally {
-    /// Counts a failure, and has what is counted written in a while.
-    pub(crate) fn add(self: &Arc<Self>, app: &Arc<App>, key: Key) {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.add(key);
+impl App {
+    /// Counts a failure to authenticate, from where and against which org as far as that is known, and has what is counted written
+    /// into the audit log in a while.
+    pub fn note_failure(self: &Arc<Self>, address: Option<IpAddr>, org: Option<OrgId>) {
+        let mut counted = self.failures.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.add((address, org));
         if std::mem::replace(&mut counted.writing, true) {
             return;
         }
         let since = counted.written.map_or(EVERY, |written| written.elapsed());
         let wait = EVERY.saturating_sub(since).max(FIRST);
         drop(counted);
-        let (tally, app) = (Arc::clone(self), Arc::clone(app));
+        let app = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
-            tally.write(&app).await;
+            app.write_failures().await;
         });
     }
 
-    async fn write(&self, app: &App) {
+    async fn write_failures(&self) {
         let (failures, beyond) = {
-            let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut counted = self.failures.counted.lock().unwrap_or_else(PoisonError::into_inner);
             counted.written = Some(Instant::now());
             counted.writing = false;
             (std::mem::take(&mut counted.failures), std::mem::take(&mut counted.beyond))
         };
         for ((address, org), count) in failures {
             let known = match org {
-                Some(org) => app.org(org).await.is_ok().then_some(org),
+                Some(org) => self.org(org).await.is_ok().then_some(org),
                 None => None,
             };
             let subject = match (known, org) {
@@ -80,19 +82,19 @@ impl Tally {
                 (None, Some(org)) => Subject::operator(format!("org:{org}")),
                 (None, None) => Subject::operator("credentials"),
             };
-            note(app, (address, subject), count).await;
+            self.audit_failures((address, subject), count).await;
         }
         if beyond > 0 {
-            note(app, (None, Subject::operator("credentials")), beyond).await;
+            self.audit_failures((None, Subject::operator("credentials")), beyond).await;
         }
     }
-}
 
-async fn note(app: &App, (address, subject): (Option<IpAddr>, Subject), count: u64) {
-    let actor = Actor { who: Who::Unknown, address, request: None };
-    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-    if let Err(error) = app.audit(&actor, Act::Authenticate, subject, Outcome::Refused(times)).await {
-        tracing::error!(%error, count, "failed authentications could not be written into the audit log");
+    async fn audit_failures(&self, (address, subject): (Option<IpAddr>, Subject), count: u64) {
+        let actor = Actor { who: Who::Unknown, address, request: None };
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        if let Err(error) = self.audit(&actor, Act::Authenticate, subject, Outcome::Refused(times)).await {
+            tracing::error!(%error, count, "failed authentications could not be written into the audit log");
+        }
     }
 }
 
