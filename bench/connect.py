@@ -78,8 +78,8 @@ class FarAway:
                 answer.write(piece)
             await answer.drain()
             request.close()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            # A connection that was opened ahead of need.
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            # A connection that was opened ahead of need, or given up in the end.
             pass
         finally:
             answer.close()

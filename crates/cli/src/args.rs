@@ -65,7 +65,7 @@ pub struct Global {
     )]
     pub limits: Vec<lake::Setting>,
     /// The memory that one file of a bill may take while it is read, about; two are read at once.
-    #[arg(long, global = true, env = "BILLCONNECT_PART_MEMORY", default_value = "48MiB", value_parser = lake::parse_bytes, value_name = "BYTES")]
+    #[arg(long, global = true, env = "BILLCONNECT_PART_MEMORY", default_value = "40MiB", value_parser = lake::parse_bytes, value_name = "BYTES")]
     pub part_memory: u64,
     /// How long nothing must have come into a copied bucket's folder that has no manifest before its files are read as whole: a
     /// number with `s`, `m` or `h`, longer than the copying ever rests between two files of one delivery.

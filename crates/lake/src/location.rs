@@ -42,7 +42,7 @@ impl Default for LakeSettings {
         Self {
             query_memory: 256 << 20,
             query_threads: 2,
-            part_memory: 48 << 20,
+            part_memory: 40 << 20,
             limits: Limits::default(),
             sql: SqlSettings::default(),
         }

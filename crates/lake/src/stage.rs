@@ -85,21 +85,21 @@ pub(crate) struct Done {
     pub(crate) parts: Vec<PartReceipt>,
     pub(crate) files: Vec<StagedFile>,
     /// What their charges sum to.
-    pub(crate) tally: Tally,
+    pub(crate) tally: Box<Tally>,
 }
 
 impl Done {
     /// Counts a file among what was read.
     pub(crate) fn keep(&mut self, WrittenFile { file, tally }: WrittenFile) {
         self.files.push(file);
-        self.tally.merge(tally);
+        self.tally.merge(*tally);
     }
 }
 
 /// A data file just written, and what its charges sum to.
 pub(crate) struct WrittenFile {
     pub(crate) file: StagedFile,
-    tally: Tally,
+    tally: Box<Tally>,
 }
 
 /// A data file that is stored and not yet published.
@@ -285,8 +285,8 @@ impl Staging {
     }
 }
 
-fn encode(mut encoder: Encoder, batches: &Receiver<RecordBatch>) -> parquet::errors::Result<(Written, Tally)> {
-    let mut tally = Tally::default();
+fn encode(mut encoder: Encoder, batches: &Receiver<RecordBatch>) -> parquet::errors::Result<(Written, Box<Tally>)> {
+    let mut tally = Box::<Tally>::default();
     for batch in batches {
         encoder.write(&batch)?;
         tally.add(&batch)?;

@@ -55,14 +55,25 @@ impl ScalarUDFImpl for TagValue {
     }
 }
 
+/// After so many rows it is clear whether objects repeat.
+const TRIED: usize = 512;
+
 /// [`value`] of each object.
 fn values(objects: &StringViewArray, key: &str) -> ArrayRef {
     let mut values = StringViewBuilder::with_capacity(objects.len());
-    // Few objects are many rows': a file keeps each once, so that rows of one have the very same view of it.
+    // Where few objects are many rows', a file keeps each once, so that rows of one have the very same view of it.
     let mut known: HashMap<u128, Option<Cow<'_, str>>, RandomState> = HashMap::default();
-    for (object, view) in objects.iter().zip(objects.views()) {
+    let mut repeats = true;
+    for (row, (object, view)) in objects.iter().zip(objects.views()).enumerate() {
+        // Where nearly all are new, looking each up costs as much as reading it.
+        if row == TRIED && known.len() * 8 > TRIED * 7 {
+            repeats = false;
+        }
         match object {
-            Some(object) => values.append_option(known.entry(*view).or_insert_with(|| value(object, key)).as_deref()),
+            Some(object) if repeats => {
+                values.append_option(known.entry(*view).or_insert_with(|| value(object, key)).as_deref());
+            }
+            Some(object) => values.append_option(value(object, key)),
             None => values.append_null(),
         }
     }
@@ -80,7 +91,8 @@ fn value<'a>(object: &'a str, key: &str) -> Option<Cow<'a, str>> {
     found.filter(|value| !value.is_empty())
 }
 
-/// That an object is not one that holds nothing but texts, without an escape and without a space between them, as nearly all do.
+/// That an object is not one that holds nothing but texts, without a space between them, as nearly all do; or that what was
+/// looked for may have an escape in it.
 #[derive(Debug, PartialEq, Eq)]
 struct NotPlain;
 
@@ -94,8 +106,14 @@ fn plain_value<'a>(object: &'a str, key: &str) -> std::result::Result<Option<&'a
     loop {
         let (name, behind) = plain_text(rest).ok_or(NotPlain)?;
         let (text, behind) = behind.strip_prefix(':').and_then(plain_text).ok_or(NotPlain)?;
-        if found.is_none() && name == key {
-            found = Some(text);
+        if name.escaped && name.text.len() > key.len() {
+            return Err(NotPlain);
+        }
+        if found.is_none() && name.text == key {
+            if text.escaped {
+                return Err(NotPlain);
+            }
+            found = Some(text.text);
         }
         match behind.strip_prefix(',') {
             Some(more) => rest = more,
@@ -105,11 +123,28 @@ fn plain_value<'a>(object: &'a str, key: &str) -> std::result::Result<Option<&'a
     }
 }
 
+/// A text as JSON has it.
+struct Quoted<'a> {
+    text: &'a str,
+    /// Whether it has escapes, which make it longer than what they stand for.
+    escaped: bool,
+}
+
 /// The text in quotes that `json` begins with, and what is behind it.
-fn plain_text(json: &str) -> Option<(&str, &str)> {
-    let (text, behind) = json.strip_prefix('"')?.split_once('"')?;
-    // JSON has control characters only escaped.
-    text.bytes().all(|byte| byte != b'\\' && byte >= b' ').then_some((text, behind))
+fn plain_text(json: &str) -> Option<(Quoted<'_>, &str)> {
+    let inner = json.strip_prefix('"')?;
+    let bytes = inner.as_bytes();
+    let (mut at, mut escaped) = (0, false);
+    // Texts are short: looking for the next quote byte by byte is quicker than many at once.
+    while *bytes.get(at)? != b'"' {
+        match bytes[at] {
+            b'\\' if br#""\/bfnrt"#.contains(bytes.get(at + 1)?) => (escaped, at) = (true, at + 2),
+            // JSON has control characters only escaped.
+            b'\\' | 0..b' ' => return None,
+            _ => at += 1,
+        }
+    }
+    Some((Quoted { text: &inner[..at], escaped }, &inner[at + 1..]))
 }
 
 /// Takes the value under one key and skips everything else.
@@ -175,6 +210,8 @@ mod tests {
     #[test]
     fn plain_objects_are_read_as_json_is() {
         let plain = [r#"{"team":"x"}"#, r#"{"a":"","team":"x","team":"y"}"#, r#"{"a":"größe","b":"{,:}"}"#, "{}"];
+        // What is not looked for may have an escape in it.
+        let escaped = [r#"{"z":"q\"","team":"x"}"#, r#"{"z":"\\","team":"\n","z":"\"a\":"}"#];
         let others = [
             r#"{"team":"x""#,
             r#"{"team":"x"} "#,
@@ -183,16 +220,24 @@ mod tests {
             r#"{"a":1,"team":"x"}"#,
             r#"{"a\u0062":"x"}"#,
             "{\"team\":\"x\ny\"}",
-            r#"{"a":"q\"","team":"x"}"#,
+            r#"{"z":"\x"}"#,
+            r#"{"z":"\u00fc"}"#,
+            r#"{"z":"x\"}"#,
+            r#"{"say \"team\"":"x"}"#,
             "{",
             r#"{team:"x"}"#,
             r#"{"team""x"}"#,
         ];
+        assert_eq!(plain_value(escaped[0], "team"), Ok(Some("x")));
+        assert_eq!(plain_value(escaped[1], "team"), Err(NotPlain));
         for key in ["team", "a", "b", ":", ","] {
             let json =
                 |object: &str| Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten();
             for object in plain {
                 assert_eq!(plain_value(object, key).unwrap().map(str::to_owned), json(object), "`{key}` of `{object}`");
+            }
+            for object in escaped {
+                assert_eq!(value(object, key).as_deref(), json(object).as_deref(), "`{key}` of `{object}`");
             }
             for object in others {
                 assert_eq!(plain_value(object, key), Err(NotPlain), "`{key}` of `{object}`");

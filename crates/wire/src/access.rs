@@ -41,13 +41,13 @@ impl Door {
         token: SecretString,
         names: [Option<&str>; 2],
     ) -> Result<Viewer, Fault> {
-        let named = || names.into_iter().flatten().filter_map(|name| name.parse::<OrgId>().ok());
+        let orgs = || names.into_iter().flatten().filter_map(|name| name.parse::<OrgId>().ok());
         match whose(&self.0, &token).await {
-            Ok(org) if named().all(|named| named == org) => Ok(Viewer { app: Arc::clone(&self.0), org, token }),
+            Ok(org) if orgs().all(|named| named == org) => Ok(Viewer { app: Arc::clone(&self.0), org, token }),
             found => {
                 let fault = found.err().unwrap_or_else(refused);
                 if fault.code == REFUSED_CODE {
-                    self.0.note_failure(Some(peer), named().next());
+                    self.0.note_failure(Some(peer), orgs().next());
                 }
                 Err(fault)
             }

@@ -102,7 +102,9 @@ impl TextColumn {
 fn dictionary(mut keys: Vec<i32>, values: Arc<StringArray>) -> Result<ArrayRef, ArrowError> {
     let is_text = BooleanBuffer::collect_bool(keys.len(), |row| keys[row] >= 0);
     let nulls = Some(NullBuffer::new(is_text)).filter(|nulls| nulls.null_count() > 0);
-    keys.iter_mut().for_each(|key| *key = (*key).max(0));
+    for key in &mut keys {
+        *key = (*key).max(0);
+    }
     Ok(Arc::new(DictionaryArray::try_new(Int32Array::try_new(ScalarBuffer::from(keys), nulls)?, values)?))
 }
 

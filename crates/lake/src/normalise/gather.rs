@@ -67,9 +67,8 @@ impl Gathering {
         rows: usize,
         passed: impl Fn(usize) -> Result<ArrayRef, ArrowError>,
     ) -> Result<Vec<ArrayRef>, ArrowError> {
-        let finish = |Column { filler, set }: &mut Column| {
-            filler.finish((rows, set.map(|set| self.runs.kinds(set))), |place| passed(place))
-        };
+        let finish =
+            |Column { filler, set }: &mut Column| filler.finish((rows, set.map(|set| self.runs.kinds(set))), &passed);
         let arrays = self.columns.iter_mut().map(finish).collect();
         self.end_batch();
         arrays

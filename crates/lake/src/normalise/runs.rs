@@ -145,7 +145,7 @@ pub(super) enum Verdict {
 /// The runs of a file, and those of them that its columns are made of.
 #[derive(Default)]
 pub(super) struct Runs {
-    runs: Vec<Run>,
+    known: Vec<Run>,
     sets: Vec<Set>,
     /// How often rows were looked at for this.
     scoutings: usize,
@@ -158,13 +158,13 @@ impl Runs {
     pub(super) fn learn(&mut self, scout: Scout) {
         let run = |(first, last)| Run { first, last, known: Interner::default(), kinds: Vec::new(), is_used: false };
         let runs = scout.runs().into_iter().map(run).collect();
-        *self = Self { runs, scoutings: self.scoutings + 1, ..Self::default() };
+        *self = Self { known: runs, scoutings: self.scoutings + 1, ..Self::default() };
     }
 
     /// The set of runs for a column that is made of the cells at these places, and of what the charge is where `by_charge` says
     /// so; `None` where a cell is in no run, or too many have a say.
     pub(super) fn set(&mut self, places: &[usize], by_charge: bool) -> Option<usize> {
-        let run_of = |place: &usize| self.runs.iter().position(|run| (run.first..=run.last).contains(place));
+        let run_of = |place: &usize| self.known.iter().position(|run| (run.first..=run.last).contains(place));
         let mut runs = places.iter().map(run_of).collect::<Option<Vec<_>>>()?;
         runs.sort_unstable();
         runs.dedup();
@@ -172,7 +172,9 @@ impl Runs {
         if parts.is_empty() || parts.len() > MOST_PARTS {
             return None;
         }
-        runs.into_iter().for_each(|run| self.runs[run].is_used = true);
+        for run in runs {
+            self.known[run].is_used = true;
+        }
         let known = self.sets.iter().position(|set| set.parts == parts);
         Some(known.unwrap_or_else(|| {
             self.sets.push(Set { parts, ..Set::default() });
@@ -182,7 +184,7 @@ impl Runs {
 
     /// Tells the kinds of a block's charges.
     pub(super) fn note(&mut self, block: &impl Block, charges: &[Placed]) {
-        for Run { first, last, known, kinds, .. } in self.runs.iter_mut().filter(|run| run.is_used) {
+        for Run { first, last, known, kinds, .. } in self.known.iter_mut().filter(|run| run.is_used) {
             kinds.clear();
             let kind = |placed: &Placed| known.intern(block.row(placed.at).span(*first, *last).unwrap_or_default());
             kinds.extend(charges.iter().map(kind));
@@ -190,7 +192,7 @@ impl Runs {
         self.charge_kinds.clear();
         self.charge_kinds.extend(charges.iter().map(|placed| self.charges.intern_number(charge_kind(&placed.charge))));
         for set in &mut self.sets {
-            set.note(charges, &self.runs, &self.charge_kinds);
+            set.note(charges, &self.known, &self.charge_kinds);
         }
     }
 
@@ -211,12 +213,12 @@ impl Runs {
 
     /// Ends a batch: what becomes of each set's kinds.
     pub(super) fn end_batch(&mut self) -> Vec<Verdict> {
-        let full: Vec<_> = self.runs.iter().map(|run| run.known.size() > MEMORY).collect();
-        for (run, _) in self.runs.iter_mut().zip(&full).filter(|(_, full)| **full) {
+        let full: Vec<_> = self.known.iter().map(|run| run.known.size() > MEMORY).collect();
+        for (run, _) in self.known.iter_mut().zip(&full).filter(|(_, full)| **full) {
             run.known.clear();
         }
         let verdicts = self.sets.iter_mut().map(|set| set.end_batch(&full)).collect();
-        for (at, run) in self.runs.iter_mut().enumerate() {
+        for (at, run) in self.known.iter_mut().enumerate() {
             run.is_used = self.sets.iter().any(|set| set.parts.contains(&Part::Run(at)));
         }
         verdicts

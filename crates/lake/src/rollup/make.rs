@@ -60,8 +60,8 @@ struct Written {
 impl Staging {
     /// Stores what the charges that were staged sum to, by day and by month. Nothing where there is nothing to sum, or no rollup
     /// can be had that adds up to `sums`, which were read back: questions then read the charges.
-    pub(crate) async fn roll_up(&self, tally: Tally, sums: &LakeSums) -> Result<Vec<StagedRollup>, LakeError> {
-        let (tally, totals) = (Arc::new(tally), Totals::of(sums)?);
+    pub(crate) async fn roll_up(&self, tally: Box<Tally>, sums: &LakeSums) -> Result<Vec<StagedRollup>, LakeError> {
+        let (tally, totals): (Arc<Tally>, _) = (tally.into(), Totals::of(sums)?);
         let mut staged = Vec::new();
         if sums.charges > sums.split_cost_rows {
             for unit in UNITS {
