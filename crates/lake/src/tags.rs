@@ -13,6 +13,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
+use memchr::memmem::Finder;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// The value under `key` of the JSON object in `object`; null where there is none, or an empty one.
@@ -55,97 +56,71 @@ impl ScalarUDFImpl for TagValue {
     }
 }
 
-/// After so many rows it is clear whether objects repeat.
-const TRIED: usize = 512;
-
-/// [`value`] of each object.
+/// The values under `key` of each object.
 fn values(objects: &StringViewArray, key: &str) -> ArrayRef {
+    let wanted = Wanted::new(key);
     let mut values = StringViewBuilder::with_capacity(objects.len());
-    // Where few objects are many rows', a file keeps each once, so that rows of one have the very same view of it.
+    // Few objects are many rows': a file keeps each once, so that rows of one have the very same view of it.
     let mut known: HashMap<u128, Option<Cow<'_, str>>, RandomState> = HashMap::default();
-    let mut repeats = true;
-    for (row, (object, view)) in objects.iter().zip(objects.views()).enumerate() {
-        // Where nearly all are new, looking each up costs as much as reading it.
-        if row == TRIED && known.len() * 8 > TRIED * 7 {
-            repeats = false;
-        }
+    for (object, view) in objects.iter().zip(objects.views()) {
         match object {
-            Some(object) if repeats => {
-                values.append_option(known.entry(*view).or_insert_with(|| value(object, key)).as_deref());
-            }
-            Some(object) => values.append_option(value(object, key)),
+            Some(object) => values.append_option(known.entry(*view).or_insert_with(|| wanted.value(object)).as_deref()),
             None => values.append_null(),
         }
     }
     Arc::new(values.finish())
 }
 
-/// The text under `key`; what is no JSON object has none.
-fn value<'a>(object: &'a str, key: &str) -> Option<Cow<'a, str>> {
-    let found = match plain_value(object, key) {
-        Ok(found) => found.map(Cow::Borrowed),
-        Err(NotPlain) => {
-            Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten().map(Cow::Owned)
-        }
-    };
-    found.filter(|value| !value.is_empty())
+/// A key, and how it is found.
+struct Wanted<'k> {
+    key: &'k str,
+    /// The key in quotes.
+    quoted: Finder<'static>,
 }
 
-/// That an object is not one that holds nothing but texts, without a space between them, as nearly all do; or that what was
-/// looked for may have an escape in it.
-#[derive(Debug, PartialEq, Eq)]
-struct NotPlain;
-
-/// The same of a plain object.
-fn plain_value<'a>(object: &'a str, key: &str) -> std::result::Result<Option<&'a str>, NotPlain> {
-    let mut rest = object.strip_prefix('{').ok_or(NotPlain)?;
-    if rest == "}" {
-        return Ok(None);
+impl<'k> Wanted<'k> {
+    fn new(key: &'k str) -> Self {
+        Self { key, quoted: Finder::new(&format!("\"{key}\"")).into_owned() }
     }
-    let mut found = None;
-    loop {
-        let (name, behind) = plain_text(rest).ok_or(NotPlain)?;
-        let (text, behind) = behind.strip_prefix(':').and_then(plain_text).ok_or(NotPlain)?;
-        if name.escaped && name.text.len() > key.len() {
+
+    /// The text under the key, which is not empty; what is no JSON object has none.
+    fn value<'a>(&self, object: &'a str) -> Option<Cow<'a, str>> {
+        let found = match self.plain_value(object) {
+            Ok(found) => found.map(Cow::Borrowed),
+            Err(NotPlain) => {
+                let json = &mut serde_json::Deserializer::from_str(object);
+                Under(self.key).deserialize(json).ok().flatten().map(Cow::Owned)
+            }
+        };
+        found.filter(|value| !value.is_empty())
+    }
+
+    /// The same of an object as the lake writes them, in which no text has an escape or a bracket.
+    fn plain_value<'a>(&self, object: &'a str) -> Result<Option<&'a str>, NotPlain> {
+        let bytes = object.as_bytes();
+        let inner = match bytes {
+            [b'{', b'}'] => return Ok(None),
+            // What stands between two texts begins so, and is in quotes too, if the wrong ones are looked at.
+            _ if self.key.starts_with([':', ',']) => return Err(NotPlain),
+            [b'{', inner @ .., b'"', b'}'] => inner,
+            _ => return Err(NotPlain),
+        };
+        // Without an early end, many bytes are looked at at once.
+        let is_odd = |byte: u8| byte < b' ' || byte == b'\\' || byte == b'{' || byte == b'[';
+        if inner.iter().fold(0, |odd, byte| odd | u8::from(is_odd(*byte))) != 0 {
             return Err(NotPlain);
         }
-        if found.is_none() && name.text == key {
-            if text.escaped {
-                return Err(NotPlain);
-            }
-            found = Some(text.text);
-        }
-        match behind.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if behind == "}" => return Ok(found),
-            None => return Err(NotPlain),
-        }
+        // Texts without escapes have no quotes in them, so the key in quotes is the key, or a text that says the same.
+        let Some(at) = self.quoted.find(bytes) else { return Ok(None) };
+        let behind = &object[at + self.key.len() + 2..];
+        let text = behind.strip_prefix(":\"").ok_or(NotPlain)?;
+        Ok(text.split_once('"').map(|(text, _)| text))
     }
 }
 
-/// A text as JSON has it.
-struct Quoted<'a> {
-    text: &'a str,
-    /// Whether it has escapes, which make it longer than what they stand for.
-    escaped: bool,
-}
-
-/// The text in quotes that `json` begins with, and what is behind it.
-fn plain_text(json: &str) -> Option<(Quoted<'_>, &str)> {
-    let inner = json.strip_prefix('"')?;
-    let bytes = inner.as_bytes();
-    let (mut at, mut escaped) = (0, false);
-    // Texts are short: looking for the next quote byte by byte is quicker than many at once.
-    while *bytes.get(at)? != b'"' {
-        match bytes[at] {
-            b'\\' if br#""\/bfnrt"#.contains(bytes.get(at + 1)?) => (escaped, at) = (true, at + 2),
-            // JSON has control characters only escaped.
-            b'\\' | 0..b' ' => return None,
-            _ => at += 1,
-        }
-    }
-    Some((Quoted { text: &inner[..at], escaped }, &inner[at + 1..]))
-}
+/// That an object has to be read as JSON.
+#[derive(Debug, PartialEq, Eq)]
+struct NotPlain;
 
 /// Takes the value under one key and skips everything else.
 struct Under<'a>(&'a str);
@@ -188,7 +163,7 @@ mod tests {
 
     #[track_caller]
     fn check(object: &str, key: &str, expect: Option<&str>) {
-        assert_eq!(value(object, key).as_deref(), expect, "`{key}` of `{object}`");
+        assert_eq!(Wanted::new(key).value(object).as_deref(), expect, "`{key}` of `{object}`");
     }
 
     #[test]
@@ -208,42 +183,45 @@ mod tests {
     }
 
     #[test]
-    fn plain_objects_are_read_as_json_is() {
-        let plain = [r#"{"team":"x"}"#, r#"{"a":"","team":"x","team":"y"}"#, r#"{"a":"größe","b":"{,:}"}"#, "{}"];
-        // What is not looked for may have an escape in it.
-        let escaped = [r#"{"z":"q\"","team":"x"}"#, r#"{"z":"\\","team":"\n","z":"\"a\":"}"#];
+    fn objects_are_read_as_json_is() {
+        let plain = [
+            r#"{"team":"x"}"#,
+            r#"{"a":"","team":"x","team":"y"}"#,
+            r#"{"a":"größe","b":":,"}"#,
+            r#"{"steam":"no","teams":"no"}"#,
+            r#"{"a":1,"team":"x"}"#,
+            r#"{"b":"1","z":":"}"#,
+            r#"{"b":":","z":"x"}"#,
+            "{}",
+        ];
         let others = [
+            r#"{"a":"team","team":"x"}"#,
             r#"{"team":"x""#,
             r#"{"team":"x"} "#,
             r#"{"team":"x",}"#,
             r#"{"team": "x"}"#,
-            r#"{"a":1,"team":"x"}"#,
+            r#"{"b":"{,:}","team":"x"}"#,
             r#"{"a\u0062":"x"}"#,
+            r#"{"t\u0065am":"x"}"#,
             "{\"team\":\"x\ny\"}",
-            r#"{"z":"\x"}"#,
-            r#"{"z":"\u00fc"}"#,
-            r#"{"z":"x\"}"#,
+            r#"{"a":"q\"","team":"x"}"#,
             r#"{"say \"team\"":"x"}"#,
-            "{",
-            r#"{team:"x"}"#,
+            r#"{"a":{"team":"no"},"z":""}"#,
+            r#"{"a":["team"],"z":""}"#,
+            r#"{"team":7,"z":""}"#,
+            r#"{"team":null,"z":""}"#,
             r#"{"team""x"}"#,
+            "{",
         ];
-        assert_eq!(plain_value(escaped[0], "team"), Ok(Some("x")));
-        assert_eq!(plain_value(escaped[1], "team"), Err(NotPlain));
-        for key in ["team", "a", "b", ":", ","] {
-            let json =
-                |object: &str| Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten();
-            for object in plain {
-                assert_eq!(plain_value(object, key).unwrap().map(str::to_owned), json(object), "`{key}` of `{object}`");
-            }
-            for object in escaped {
-                assert_eq!(value(object, key).as_deref(), json(object).as_deref(), "`{key}` of `{object}`");
-            }
-            for object in others {
-                assert_eq!(plain_value(object, key), Err(NotPlain), "`{key}` of `{object}`");
-                check(object, key, json(object).as_deref());
+        for key in ["team", "a", "b", ":", ",", ""] {
+            for object in plain.into_iter().chain(others) {
+                let json = Under(key).deserialize(&mut serde_json::Deserializer::from_str(object)).ok().flatten();
+                check(object, key, json.as_deref().filter(|text| !text.is_empty()));
             }
         }
+        let long_way = |object: &&str| Wanted::new("team").plain_value(object) == Err(NotPlain);
+        assert_eq!(plain.iter().filter(|object| long_way(object)).collect::<Vec<_>>(), [&""; 0]);
+        assert_eq!(others.iter().filter(|object| !long_way(object)).collect::<Vec<_>>(), [&""; 0]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::server::{Answer, Install, Server};
 use super::world::World;
 
 /// How long anything may take that happens by itself. Only a hang reaches it: no test asserts a duration.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// An org with an admin's access token, and its customer's world, set up rightly.
 pub struct Story {
