@@ -85,12 +85,11 @@ impl<'k> Wanted<'k> {
 
     /// The text under the key, which is not empty; what is no JSON object has none.
     fn value<'a>(&self, object: &'a str) -> Option<Cow<'a, str>> {
-        let found = match self.plain_value(object) {
-            Ok(found) => found.map(Cow::Borrowed),
-            Err(NotPlain) => {
-                let json = &mut serde_json::Deserializer::from_str(object);
-                Under(self.key).deserialize(json).ok().flatten().map(Cow::Owned)
-            }
+        let found = if let Ok(found) = self.plain_value(object) {
+            found.map(Cow::Borrowed)
+        } else {
+            let json = &mut serde_json::Deserializer::from_str(object);
+            Under(self.key).deserialize(json).ok().flatten().map(Cow::Owned)
         };
         found.filter(|value| !value.is_empty())
     }
