@@ -21,11 +21,10 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::hybrid;
 use super::pack::Packer;
+use super::page::{PAGE_ROWS, PageInWork};
 use crate::intern::{Interner, Number};
 
-/// A page ends with the batch in which it has this many rows…
-const PAGE_ROWS: usize = 16 << 10;
-/// … or this many bytes of values that are written out.
+/// A page ends with the batch in which it has [`PAGE_ROWS`], or this many bytes of values that are written out.
 const PAGE_BYTES: usize = 256 << 10;
 /// A dictionary of texts that has grown beyond this many bytes is no longer added to: what follows is written out.
 const TEXT_DICTIONARY_BYTES: usize = 512 << 10;
@@ -62,16 +61,6 @@ enum Form {
     Numbers,
     /// As they are.
     Plain,
-}
-
-#[derive(Default)]
-struct PageInWork {
-    rows: usize,
-    nulls: usize,
-    validity: Option<BooleanBufferBuilder>,
-    numbers: Vec<u32>,
-    plain: Vec<u8>,
-    flags: Option<BooleanBufferBuilder>,
 }
 
 impl Chunk {
@@ -345,48 +334,6 @@ impl Chunk {
         self.clear_dictionary();
         (self.pages_size, self.rows, self.nulls) = (0, 0, 0);
         self.form = if self.unlike { Form::Plain } else { Form::Numbers };
-    }
-}
-
-impl PageInWork {
-    /// Notes which of so many values are there.
-    fn note(&mut self, rows: usize, nulls: Option<&NullBuffer>) {
-        let missing = nulls.map_or(0, NullBuffer::null_count);
-        if missing > 0 && self.validity.is_none() {
-            let mut validity = BooleanBufferBuilder::new(PAGE_ROWS);
-            validity.append_n(self.rows, true);
-            self.validity = Some(validity);
-        }
-        match (&mut self.validity, nulls) {
-            (None, _) => {}
-            (Some(validity), Some(nulls)) => validity.append_buffer(nulls.inner()),
-            (Some(validity), None) => validity.append_n(rows, true),
-        }
-        self.rows += rows;
-        self.nulls += missing;
-    }
-
-    /// Which values are there: a run where it is all or none of them, else the bits as they are.
-    fn append_levels(&mut self, out: &mut Vec<u8>, optional: bool) {
-        if !optional {
-            return;
-        }
-        let mut levels = Vec::new();
-        match &mut self.validity {
-            Some(validity) if self.nulls < self.rows => {
-                hybrid::append_bits(&mut levels, validity.finish().inner().as_slice(), self.rows);
-            }
-            Some(_) => hybrid::append_run(&mut levels, (self.rows, 0), 1),
-            None => hybrid::append_run(&mut levels, (self.rows, 1), 1),
-        }
-        out.extend_from_slice(&u32::try_from(levels.len()).unwrap_or(u32::MAX).to_le_bytes());
-        out.append(&mut levels);
-    }
-
-    fn clear(&mut self) {
-        (self.rows, self.nulls, self.validity) = (0, 0, None);
-        self.numbers.clear();
-        self.plain.clear();
     }
 }
 

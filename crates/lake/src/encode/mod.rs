@@ -3,6 +3,7 @@
 mod chunk;
 mod hybrid;
 mod pack;
+mod page;
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use billing::focus::{regions, resource_types};
 
 use super::charge::Charge;
 use super::columns::TextColumn;
-use super::fill::begins_a_piece;
+use super::facts::begins_a_piece;
 use super::header::Header;
 use super::row::Row;
 

@@ -10,6 +10,7 @@ mod columns;
 mod csv;
 mod doubles;
 mod error;
+mod facts;
 mod fill;
 mod gather;
 mod header;
